@@ -1,0 +1,3 @@
+from .agents import Agent, Kind, Role
+
+__all__ = ["Agent", "Kind", "Role"]

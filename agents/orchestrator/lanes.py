@@ -1,0 +1,77 @@
+"""Keeps the engine's dispatch tables true to the agents: who serves which lane, with how many slots."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.db import transaction
+
+from agents.models import Agent
+from workflows.models import AgentSlot, Lane, LaneMember
+
+from . import selection
+
+
+def serve_new_lane(*, instance: Lane, created: bool, **_: Any) -> None:
+    """A new requirement was published: find who serves it."""
+    if created:
+        refresh_lane(instance, list(Agent.objects.all()))
+
+
+def refresh_agent(agent: Agent) -> None:
+    """An agent was registered or changed: its slots and every lane's members follow."""
+    with transaction.atomic():
+        _fit_slots(agent)
+        agents = list(Agent.objects.all())
+        for lane in Lane.objects.select_for_update().order_by("pk"):
+            refresh_lane(lane, agents)
+
+
+def forget_agent(key: str) -> None:
+    """An agent was removed: no lane offers it any more; work in flight finishes."""
+    with transaction.atomic():
+        LaneMember.objects.filter(agent_key=key).delete()
+        AgentSlot.objects.filter(agent_key=key, task__isnull=True).delete()
+        AgentSlot.objects.filter(agent_key=key).update(is_retired=True)
+
+
+def refresh_lane(lane: Lane, agents: list[Agent]) -> None:
+    """Recompute who serves a lane, and why the others do not."""
+    wanted = selection.Requirement(lane.agent_key, lane.role, frozenset(lane.capabilities))
+    reasons = {agent.key: selection.unfit(candidate(agent), wanted) for agent in agents}
+    members = [agent for agent in agents if not reasons[agent.key]]
+    _write_members(lane, members)
+    rejected = [{"agent": key, "reason": why} for key, why in sorted(reasons.items()) if why]
+    Lane.objects.filter(pk=lane.pk).update(rejected=rejected)
+
+
+def candidate(agent: Agent, load: int = 0) -> selection.Candidate:
+    """An agent as `selection` sees it, with `load` units taken."""
+    return selection.Candidate(
+        key=agent.key, role=agent.role, capabilities=frozenset(agent.capabilities),
+        is_active=agent.status == Agent.Status.ACTIVE, load=load, cap=agent.max_concurrent_tasks,
+    )
+
+
+def _write_members(lane: Lane, members: list[Agent]) -> None:
+    lane.members.exclude(agent_key__in=[agent.key for agent in members]).delete()
+    LaneMember.objects.bulk_create(
+        [
+            LaneMember(lane=lane, agent_key=agent.key, capacity=agent.max_concurrent_tasks)
+            for agent in members
+        ],
+        update_conflicts=True, unique_fields=["lane", "agent_key"], update_fields=["capacity"],
+    )
+
+
+def _fit_slots(agent: Agent) -> None:
+    """As many usable slots as the cap; slots above it retire, free ones at once."""
+    slots = AgentSlot.objects.select_for_update().filter(agent_key=agent.key)
+    usable = list(slots.order_by("is_retired", "task", "pk"))
+    keep = usable[: agent.max_concurrent_tasks]
+    surplus = usable[agent.max_concurrent_tasks :]
+    AgentSlot.objects.filter(pk__in=[slot.pk for slot in keep]).update(is_retired=False)
+    AgentSlot.objects.filter(pk__in=[slot.pk for slot in surplus]).update(is_retired=True)
+    AgentSlot.objects.bulk_create(
+        AgentSlot(agent_key=agent.key) for _ in range(agent.max_concurrent_tasks - len(keep))
+    )

@@ -1,0 +1,50 @@
+"""Tests run on the same PostgreSQL as the product, in a database of their own, as its owner."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+
+import pytest
+from django.db import connection, transaction
+from django.test import TransactionTestCase
+
+from tests import tools  # noqa: F401 registers the tests' tools
+
+@pytest.fixture(scope="session")
+def django_db_modify_db_settings(
+    django_db_modify_db_settings_parallel_suffix: None,
+) -> None:
+    """SIGNALBOX_TEST_DB names the test database, so that two runs at once do not share one."""
+    if name := os.environ.get("SIGNALBOX_TEST_DB"):
+        connection.settings_dict["TEST"]["NAME"] = name
+
+
+KEPT = ("django_migrations", "django_content_type", "auth_permission", "auth_group",
+        "auth_group_permissions")
+
+
+def _empty_tables(_: TransactionTestCase) -> None:
+    """What migrations wrote stays; the audit's own refusal to be emptied is lifted just for this."""
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT string_agg(quote_ident(tablename), ', ') FROM pg_tables "
+            "WHERE schemaname = 'public' AND NOT tablename = ANY (%s)", [list(KEPT)]
+        )
+        tables = cursor.fetchone()[0]
+        cursor.execute("ALTER TABLE workflows_auditevent DISABLE TRIGGER audit_is_never_truncated")
+        cursor.execute(f"TRUNCATE {tables} CASCADE")
+        cursor.execute("ALTER TABLE workflows_auditevent ENABLE TRIGGER audit_is_never_truncated")
+
+
+TransactionTestCase._fixture_teardown = _empty_tables  # type: ignore[method-assign]
+
+
+@pytest.fixture
+def as_run_time_role(db: None) -> Iterator[None]:
+    """The test's statements run with the rights of the role under which Signalbox runs."""
+    with connection.cursor() as cursor:
+        cursor.execute("SET ROLE signalbox_app")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("RESET ROLE")

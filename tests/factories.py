@@ -1,0 +1,61 @@
+"""Plain makers of what tests need, through the same verbs that the product uses."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.contrib.auth.models import Group, User
+
+from agents import orchestrator
+from agents.models import Agent
+from workflows import engine
+from workflows.models import AuditEvent, Execution, Task, Version
+
+
+def make_user(name: str = "ada", *groups: str, password: str = "open sesame 42", **fields: Any) -> User:
+    """A user in the groups named (operator, approver, modeller, auditor); none: a stranger."""
+    user = User.objects.create_user(name, password=password, **fields)
+    user.groups.set(Group.objects.filter(name__in=groups))
+    return user
+
+
+def make_agent(key: str = "echo", *, tool: str = "tests.echo", **fields: Any) -> Agent:
+    """A python agent that runs a test tool, with room for 100 tasks."""
+    return orchestrator.register_agent(
+        key=key, name=key.title(), kind="python", config={"tool": tool},
+        **{"capabilities": [key], "max_concurrent_tasks": 100, **fields},
+    )
+
+
+def step(key: str, *before: Any, **fields: Any) -> dict[str, Any]:
+    """A task that needs the capability "echo" and depends on others."""
+    return {"key": key, "name": key.title(), "capabilities": ["echo"], "dependencies": list(before),
+            **fields}
+
+
+def chain(*keys: str, **fields: Any) -> list[dict[str, Any]]:
+    """Tasks one after another."""
+    return [step(key, *keys[max(0, place - 1):place], **fields) for place, key in enumerate(keys)]
+
+
+def register(*tasks: dict[str, Any], key: str = "flow", **fields: Any) -> Version:
+    """Publish a workflow of these tasks; retries come at once unless a policy is given."""
+    policy = {"max_retries": 0, "initial_delay": 0, "jitter": 0}
+    return engine.register_workflow({
+        "key": key, "name": key.title(), "tasks": list(tasks), "retry_policy": policy, **fields
+    })
+
+
+def history(execution: Execution) -> list[str]:
+    """What the audit says happened: "a running", "a completed", …, "execution completed"."""
+    names = dict(Task.objects.filter(execution=execution).values_list("pk", "key"))
+    return [
+        f"{names.get(event.task_id, 'execution')} {event.new_state}"
+        for event in AuditEvent.objects.filter(execution=execution).order_by("seq")
+        if event.new_state
+    ]
+
+
+def states(execution: Execution) -> dict[str, str]:
+    """Task states by key."""
+    return dict(execution.tasks.values_list("key", "state"))

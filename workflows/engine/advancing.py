@@ -1,0 +1,169 @@
+"""Reporting what came of lent work: routing decides, one database call applies it all."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field, replace
+from typing import Any
+
+from django.db import transaction
+
+from workflows.errors import InvalidExpression
+from workflows.graph import routing
+from workflows.models.runs import task_id
+
+from . import approvals, events, graphs, transitions
+from .claiming import Work
+
+CHANCE = random.Random()  # noqa: S311 spreads retries, keeps no secret
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The step is done; `by` is set when a person and not its agent completed it."""
+
+    output: Mapping[str, Any]
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The attempt failed. `retry_after` (seconds) is the least delay its cause asked for."""
+
+    error: str
+    kind: str = "error"
+    is_retryable: bool = True
+    retry_after: float = 0.0
+    by: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsForPeople:
+    """The step holds no worker any more: an approval decides how it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Handed back unstarted; counts as no attempt."""
+
+
+Result = Completed | Broken | WaitsForPeople | Released
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """A result that came too late: its lease had passed on. Stored in the audit, not applied."""
+
+    work: Work
+    result: Result
+
+
+def report(session_id: int | None, results: Sequence[tuple[Work, Result]]) -> list[Refusal]:
+    """Apply the results of a session's work, each exactly once; the refused ones are returned.
+
+    A result routed on variables that another branch changed meanwhile is routed again.
+    """
+    left, refused = list(results), []
+    while left:
+        effects = _apply(session_id, left)
+        stale = {effect.task_id: effect for effect in effects if effect.what == "stale"}
+        late = {effect.task_id for effect in effects if effect.what == "refused"}
+        refused += [Refusal(work, result) for work, result in left if work.task_id in late]
+        events.announce(left, effects)
+        left = [(_reread(work, stale[work.task_id]), result)
+                for work, result in left if work.task_id in stale]
+    if refused:
+        _record_refused(refused)
+    return refused
+
+
+def _apply(session_id: int | None, results: list[tuple[Work, Result]]) -> list[transitions.Effect]:
+    outcomes = [_outcome(work, result) for work, result in results]
+    waiting = [work for work, result in results if isinstance(result, WaitsForPeople)]
+    if not waiting:
+        return transitions.finish(session_id, outcomes)
+    with transaction.atomic():
+        effects = transitions.finish(session_id, outcomes)
+        refused = {effect.task_id for effect in effects}
+        approvals.open_for([work for work in waiting if work.task_id not in refused])
+    return effects
+
+
+def _outcome(work: Work, result: Result) -> dict[str, Any]:
+    base: dict[str, Any] = {"id": work.task_id, "fence": work.fence, "assigned": {}}
+    match result:
+        case Completed():
+            return base | {"input": work.input} | _left(work, result)
+        case Broken():
+            return base | {"input": work.input} | _failed(work, result)
+        case WaitsForPeople():
+            return base | {"to": "paused", "input": work.input}
+        case Released():
+            return base | {"to": "released"}
+
+
+def _left(work: Work, result: Completed) -> dict[str, Any]:
+    graph = graphs.of(work.version_id)
+    try:
+        step = routing.leave(graph, work.position, result.output, work.variables)
+    except InvalidExpression as error:
+        return _failed(work, Broken(str(error), "expression", is_retryable=False, by=result.by))
+    return {
+        "to": "completed",
+        "output": dict(result.output),
+        "assigned": dict(step.assigned),
+        "routed_on": work.variables_version if step.reads_variables else None,
+        "targets": [task_id(work.execution_id, target) for target in step.targets],
+        "actor": result.by,
+    }
+
+
+def _failed(work: Work, result: Broken) -> dict[str, Any]:
+    policy = graphs.retry_policy(work.version_id, work.position)
+    again = (
+        result.is_retryable
+        and work.attempt < work.max_attempts
+        and policy.retries(result.kind)
+    )
+    delay = max(policy.jittered(work.attempt, CHANCE), result.retry_after) if again else None
+    return {
+        "to": "retry" if again else "failed",
+        "error": result.error,
+        "error_kind": result.kind,
+        "delay": delay,
+        "actor": result.by,
+        "data": {"details": dict(result.details)} if result.details else None,
+    }
+
+
+def _reread(work: Work, effect: transitions.Effect) -> Work:
+    return replace(
+        work, variables=effect.variables or {}, variables_version=effect.variables_version or 0
+    )
+
+
+def _record_refused(refused: list[Refusal]) -> None:
+    with transaction.atomic():
+        transitions.record(
+            transitions.Entry(
+                kind="result.refused", entity_type="task", entity_id=str(item.work.task_id),
+                actor=f"agent:{item.work.agent_key}" if item.work.agent_key else "system",
+                execution_id=item.work.execution_id, task_id=item.work.task_id,
+                attempt=item.work.attempt, agent_id=item.work.agent_key or None,
+                lease_token=item.work.fence,
+                data={"key": item.work.key, "reason": "lease_passed_on", **_shown(item.result)},
+            )
+            for item in refused
+        )
+
+
+def _shown(result: Result) -> dict[str, Any]:
+    match result:
+        case Completed(output=output):
+            return {"output": dict(output)}
+        case Broken(error=error):
+            return {"error": error}
+        case _:
+            return {}

@@ -1,0 +1,61 @@
+"""Human steps: who is asked what, and who may answer."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser, User
+
+from workflows import clock
+from workflows.models import Approval
+
+from . import claiming, transitions
+
+
+def open_for(works: list[claiming.Work]) -> None:
+    """Ask for a decision on each human task; in the transaction that pauses it."""
+    Approval.objects.bulk_create(_approval(work) for work in works)
+    if works:
+        transitions.doorbell([work.execution_id for work in works], "approvals")
+
+
+def refusal(approval: Approval, user: AbstractBaseUser) -> str:
+    """Why this person may not decide, as a sentence; "" when they may."""
+    if approval.not_requester and approval.execution.requested_by_id == user.pk:
+        return "You started this execution: another person has to decide."
+    if not _is_candidate(approval, user):
+        return "This approval is for others: " + ", ".join([*approval.groups, *approval.users])
+    if approval.decisions.filter(user_id=user.pk).exists():
+        return "You have already decided."
+    return ""
+
+
+def cancel_open(execution_id: int) -> None:
+    """Withdraw the open questions of an execution that is locked and being stopped."""
+    Approval.objects.filter(execution_id=execution_id, state=Approval.State.OPEN).update(
+        state=Approval.State.CANCELLED, decided_at=clock.now()
+    )
+
+
+def _approval(work: claiming.Work) -> Approval:
+    asked, payload = work.node.approval, work.input
+    return Approval(
+        execution_id=work.execution_id, task_id=work.task_id,
+        title=asked.get("title") or work.node.name,
+        groups=list(asked.get("groups", [])), users=list(asked.get("users", [])),
+        required=asked.get("required", 1), not_requester=asked.get("not_requester", True),
+        payload=payload, digest=_digest(payload), requested_at=clock.now(),
+    )
+
+
+def _is_candidate(approval: Approval, user: AbstractBaseUser) -> bool:
+    if user.get_username() in approval.users:
+        return True
+    return isinstance(user, User) and user.groups.filter(name__in=approval.groups).exists()
+
+
+def _digest(payload: dict[str, Any]) -> str:
+    text = json.dumps(payload, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode("utf-8", "replace")).hexdigest()

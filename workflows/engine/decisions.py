@@ -1,0 +1,104 @@
+"""Taking decisions: exactly one answer per person, and the first valid quorum wins."""
+
+from __future__ import annotations
+
+from django.contrib.auth.models import AbstractBaseUser, User
+from django.db import IntegrityError, transaction
+
+from workflows import clock
+from workflows.errors import AlreadyDecided, InvalidInput, NotAllowed, UnknownApproval
+from workflows.models import Approval, Decision, State, Task
+
+from . import approvals, tasks, transitions
+
+PERMISSION = "workflows.decide_approval"
+
+
+def decide(
+    approval_id: int, *, by: User, verdict: str, comment: str = "", digest: str | None = None
+) -> Approval:
+    """Record a person's decision and, when it settles the approval, let the task go on.
+
+    `digest`: of the payload they saw; a different one is refused. Raises UnknownApproval,
+    AlreadyDecided, NotAllowed (recorded), InvalidInput for an unknown verdict.
+    """
+    if verdict not in Decision.Verdict.values:
+        raise InvalidInput([f"verdict is “{verdict}”; approve or reject was expected"])
+    try:
+        with transaction.atomic():
+            return _decide(_locked(approval_id), by, verdict, comment, digest)
+    except IntegrityError as error:
+        raise AlreadyDecided() from error
+    except NotAllowed as error:
+        _record_refusal(approval_id, by, verdict, str(error))
+        raise
+
+
+def _locked(approval_id: int) -> Approval:
+    found = Approval.objects.filter(pk=approval_id).values_list("execution_id", flat=True).first()
+    if found is None:
+        raise UnknownApproval()
+    transitions.lock(found)
+    approval: Approval = (
+        Approval.objects.select_related("execution__version", "task").get(pk=approval_id)
+    )
+    return approval
+
+
+def _decide(
+    approval: Approval, by: User, verdict: str, comment: str, digest: str | None
+) -> Approval:
+    if approval.state != Approval.State.OPEN:
+        raise AlreadyDecided()
+    if approval.execution.state not in (State.RUNNING, State.PAUSED):
+        raise AlreadyDecided(f"The execution is {approval.execution.get_state_display().lower()}.")
+    if not by.has_perm(PERMISSION) or approvals.refusal(approval, by):
+        raise NotAllowed(approvals.refusal(approval, by) or "")
+    if digest is not None and digest != approval.digest:
+        raise AlreadyDecided("What is to be decided has changed. Look at it again.")
+    Decision.objects.create(
+        approval=approval, user=by, verdict=verdict, comment=comment, digest=approval.digest,
+        decided_at=clock.now(),
+    )
+    transitions.record([_entry(approval, by, "approval.decided", verdict, comment)])
+    _settle(approval, by, verdict, comment)
+    transitions.doorbell([approval.execution_id], "approvals", work=True)
+    return approval
+
+
+def _settle(approval: Approval, by: User, verdict: str, comment: str) -> None:
+    given = approval.decisions.filter(verdict=Decision.Verdict.APPROVE).count()
+    if verdict == Decision.Verdict.APPROVE and given < approval.required:
+        return
+    approval.state = (
+        Approval.State.APPROVED if verdict == Decision.Verdict.APPROVE else Approval.State.REJECTED
+    )
+    approval.decided_at = clock.now()
+    approval.save(update_fields=["state", "decided_at"])
+    _go_on(approval, by, verdict, comment)
+
+
+def _go_on(approval: Approval, by: User, verdict: str, comment: str) -> None:
+    """PAUSED -> RUNNING -> COMPLETED in this transaction, and the tokens move on."""
+    task: Task = approval.task
+    transitions.record([
+        transitions.move(task, State.RUNNING, by=transitions.actor(by), session=None)
+    ])
+    output = {"decision": verdict, "comment": comment, "decided_by": by.get_username()}
+    tasks.complete_by_hand(task, output, by=transitions.actor(by))
+
+
+def _entry(
+    approval: Approval, by: AbstractBaseUser, kind: str, verdict: str, note: str
+) -> transitions.Entry:
+    return transitions.Entry(
+        kind=kind, entity_type="approval", entity_id=str(approval.pk),
+        actor=transitions.actor(by), execution_id=approval.execution_id, task_id=approval.task_id,
+        data={"verdict": verdict, "comment": note, "digest": approval.digest},
+    )
+
+
+def _record_refusal(approval_id: int, by: User, verdict: str, why: str) -> None:
+    with transaction.atomic():
+        approval = _locked(approval_id)
+        transitions.record([_entry(approval, by, "approval.refused", verdict, why)])

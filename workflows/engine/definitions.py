@@ -1,0 +1,211 @@
+"""From a draft to a frozen version: admin rows compile to a graph, problems are all listed."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import jsonschema_rs
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from workflows.errors import InvalidDefinition
+from workflows.graph import validation
+from workflows.graph.retry import RetryPolicy
+from workflows.graph.shape import Flow, Graph, Node
+from workflows.graph.validation import Problem
+from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
+
+from . import transitions
+
+
+def register_workflow(
+    definition: Mapping[str, Any], *, by: AbstractBaseUser | None = None
+) -> Version:
+    """Write a definition (the sketch's names are understood) as a draft and publish it.
+
+    The same definition again gives the same version. Raises InvalidDefinition with all problems.
+    """
+    known = definition.get("key") or definition.get("workflow_id")
+    with transaction.atomic():
+        workflow, _ = Workflow.objects.update_or_create(
+            key=known or "", defaults=_workflow_fields(definition)
+        )
+        _write_tasks(workflow, definition.get("tasks", []))
+        return publish(workflow, by=by)
+
+
+def problems(workflow: Workflow) -> list[Problem]:
+    """Everything that keeps the draft from being published."""
+    rows = list(workflow.task_definitions.all())
+    return [*_workflow_problems(workflow), *_row_problems(rows),
+            *validation.problems(compiled(workflow, rows))]
+
+
+def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -> Graph:
+    """The graph of a draft; dependencies on unknown tasks are left out (see `problems`)."""
+    tasks = list(workflow.task_definitions.all() if rows is None else rows)
+    index = {task.key: position for position, task in enumerate(tasks)}
+    flows = [
+        Flow(index[name], position, when)
+        for position, task in enumerate(tasks)
+        for name, when in dependencies(task)
+        if name in index
+    ]
+    return Graph(
+        nodes=tuple(_node(task) for task in tasks), flows=tuple(flows),
+        variables=workflow.variables or {}, input_schema=workflow.input_schema or {},
+        triggers=tuple(workflow.triggers or ()), timeout_minutes=workflow.timeout_minutes,
+        retry_policy=workflow.retry_policy or {},
+    )
+
+
+def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
+    """(key of the task before it, condition or "") of a draft task."""
+    pairs = []
+    for item in task.depends_on or []:
+        if isinstance(item, Mapping):
+            pairs.append((str(item.get("task", "")), str(item.get("when") or "")))
+        else:
+            pairs.append((str(item), ""))
+    return pairs
+
+
+def publish(workflow: Workflow, *, by: AbstractBaseUser | None, comment: str = "") -> Version:
+    """Freeze the draft as the next version; an unchanged draft gives the present version.
+
+    Raises InvalidDefinition with every problem.
+    """
+    found = problems(workflow)
+    if found:
+        raise InvalidDefinition(found)
+    graph = compiled(workflow)
+    with transaction.atomic():
+        locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
+        latest = locked.versions.order_by("-number").first()
+        if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
+            return latest
+        version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
+        Workflow.objects.filter(pk=workflow.pk).update(published=version)
+        workflow.published = version
+        _record_published(workflow, version, by, comment)
+    return version
+
+
+def _freeze(
+    workflow: Workflow, graph: Graph, number: int, by: AbstractBaseUser | None, comment: str
+) -> Version:
+    return Version.objects.create(
+        workflow=workflow, number=number, graph=graph.to_json(), template=_template(graph),
+        sha256=graph.sha256(), comment=comment, published_by=by,
+    )
+
+
+def _template(graph: Graph) -> list[dict[str, Any]]:
+    """The task rows of every execution, ready to insert."""
+    return [
+        {
+            "node": position, "key": node.key, "name": node.name, "kind": node.kind,
+            "lane": _lane(node), "priority": node.priority, "waits_on": graph.waits_on(position),
+            "max_attempts": RetryPolicy.of(graph.retry_policy, node.max_retries).max_attempts,
+            "timeout_seconds": node.timeout_seconds,
+        }
+        for position, node in enumerate(graph.nodes)
+    ]
+
+
+def _lane(node: Node) -> int:
+    if not node.requirement:
+        return 0
+    lane, _ = Lane.objects.get_or_create(
+        requirement=node.requirement,
+        defaults={"agent_key": node.agent_key, "role": "" if node.agent_key else node.role,
+                  "capabilities": [] if node.agent_key else sorted(node.capabilities)},
+    )
+    return lane.pk
+
+
+def _record_published(
+    workflow: Workflow, version: Version, by: AbstractBaseUser | None, comment: str
+) -> None:
+    transitions.record([transitions.Entry(
+        kind="workflow.published", entity_type="workflow", entity_id=str(workflow.pk),
+        actor=transitions.actor(by),
+        data={"key": workflow.key, "version": version.number, "sha256": version.sha256,
+              "comment": comment},
+    )])
+    transitions.doorbell([], "workflows")
+
+
+def _node(task: TaskDefinition) -> Node:
+    return Node(
+        key=task.key, name=task.name or task.key, description=task.description, kind=task.kind,
+        agent_key=task.agent_key, role=task.role, capabilities=tuple(task.capabilities or ()),
+        priority=task.priority, max_retries=task.max_retries,
+        timeout_seconds=task.timeout_seconds, input=task.input or {},
+        output_mapping=task.output_mapping or {}, join=task.join, approval=task.approval or {},
+    )
+
+
+def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
+    keys = {row.key for row in rows}
+    return [
+        Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
+        for row in rows
+        for name, _ in dependencies(row)
+        if name not in keys
+    ]
+
+
+def _workflow_problems(workflow: Workflow) -> list[Problem]:
+    found = []
+    if not workflow.key:
+        found.append(Problem("", "key", "Give the workflow a key."))
+    try:
+        jsonschema_rs.validator_for(dict(workflow.input_schema or {}))
+    except (ValueError, TypeError) as error:
+        found.append(Problem("", "input_schema", f"This is no JSON Schema: {error}"))
+    return found
+
+
+def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
+    fields = {
+        name: definition[name]
+        for name in ("name", "description", "input_schema", "variables", "triggers",
+                     "timeout_minutes", "retry_policy")
+        if name in definition
+    }
+    if "priority" in definition:
+        fields["priority"] = _priority(definition["priority"])
+    return fields
+
+
+def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
+    rows = [_task(workflow, position, task) for position, task in enumerate(tasks)]
+    workflow.task_definitions.all().delete()
+    TaskDefinition.objects.bulk_create(rows)
+
+
+def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDefinition:
+    key = task.get("key") or task.get("task_id") or ""
+    return TaskDefinition(
+        workflow=workflow, position=position, key=key, name=task.get("name") or key,
+        description=task.get("description", ""), kind=task.get("kind", "agent"),
+        agent_key=task.get("agent") or task.get("agent_id") or "", role=task.get("role") or "",
+        capabilities=list(task.get("capabilities", ())),
+        priority=_priority(task.get("priority", Priority.NORMAL)),
+        max_retries=task.get("max_retries"), timeout_seconds=task.get("timeout_seconds"),
+        input=task.get("input", task.get("input_data")) or {},
+        output_mapping=task.get("output_mapping") or {},
+        depends_on=list(task.get("dependencies", task.get("depends_on")) or ()),
+        join=task.get("join", "every"), approval=task.get("approval") or {},
+    )
+
+
+def _priority(given: Any) -> int:
+    """A priority by number or by name; raises InvalidDefinition."""
+    try:
+        return Priority[given.upper()] if isinstance(given, str) else Priority(given)
+    except (KeyError, ValueError):
+        problem = Problem("", "priority", f"{given!r} is none of LOW, NORMAL, HIGH, CRITICAL.")
+        raise InvalidDefinition([problem]) from None

@@ -1,0 +1,268 @@
+"""One run, from start to end, and an operator's hand on it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import jsonschema_rs
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+from django.db.models import F
+
+from workflows import clock, queue
+from workflows.errors import IllegalTransition, InvalidInput, UnknownTask, UnknownWorkflow
+from workflows.models import (
+    AgentSlot, AuditHead, Execution, Priority, State, Task, Timer, Version, Workflow,
+)
+
+from . import approvals, events, graphs, transitions
+
+
+def start_workflow(
+    key: str, input: Mapping[str, Any] | None = None, *, by: AbstractBaseUser | None = None,
+    idempotency_key: str | None = None, priority: int | None = None,
+) -> Execution:
+    """Start the published version of a workflow.
+
+    Starting again with the same `idempotency_key` gives the same execution. An explicit `priority`
+    (1 LOW … 4 CRITICAL) holds for all its tasks. Raises UnknownWorkflow, InvalidInput.
+    """
+    workflow, version = _published(key)
+    given = dict(input or {})
+    check_input(graphs.of(version.pk).input_schema, given)
+    earlier = _earlier(workflow, idempotency_key)
+    if earlier is not None:
+        return earlier
+    run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
+    try:
+        return _insert(workflow, version, run)
+    except IntegrityError:
+        earlier = _earlier(workflow, idempotency_key)
+        if earlier is None:
+            raise
+        return earlier
+
+
+def check_input(schema: Mapping[str, Any], given: Any) -> None:
+    """Raise InvalidInput that lists every place where `given` misses the JSON Schema."""
+    if not isinstance(given, dict):
+        raise InvalidInput(["the input is not a JSON object"])
+    if not schema:
+        return
+    found = [
+        f"{'.'.join(str(part) for part in error.instance_path) or 'input'}: {error.message}"
+        for error in jsonschema_rs.validator_for(dict(schema)).iter_errors(given)
+    ]
+    if found:
+        raise InvalidInput(found)
+
+
+def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
+    """Steps in flight finish, nothing new starts, timers wait. Raises IllegalTransition."""
+    with transaction.atomic():
+        execution = transitions.lock(execution_id)
+        entries = through_running(execution, transitions.actor(by))
+        entries.append(transitions.move(
+            execution, State.PAUSED, by=transitions.actor(by), reason=reason,
+            pause_reason=reason, paused_by=by,
+        ))
+        execution.tasks.filter(is_ready=True).update(is_ready=False)
+        execution.timers.update(is_held=True)
+        return written(execution, entries)
+
+
+def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
+    """Go on after a pause; what finished meanwhile moves on. Raises IllegalTransition."""
+    with transaction.atomic():
+        execution = transitions.lock(execution_id)
+        if execution.state != State.PAUSED:
+            raise IllegalTransition(execution.state, State.RUNNING, str(execution))
+        entries = [transitions.move(
+            execution, State.RUNNING, by=transitions.actor(by), reason=reason,
+            pause_reason="", paused_by=None,
+        )]
+        _make_ready(execution)
+        execution.timers.update(is_held=False)
+        written(execution, entries)
+        transitions.end(execution_id)
+        execution.refresh_from_db()
+        return execution
+
+
+def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
+    """Stop an execution for good: nothing starts, late results are refused. Raises IllegalTransition."""
+    with transaction.atomic():
+        execution = transitions.lock(execution_id)
+        who = transitions.actor(by)
+        entries = [
+            entry
+            for task in execution.tasks.exclude(
+                state__in=(State.COMPLETED, State.CANCELLED, State.FAILED)
+            )
+            for entry in _cancelled(task, who, reason)
+        ]
+        entries += _cancelled(execution, who, reason)
+        approvals.cancel_open(execution_id)
+        _let_go(execution)
+        Execution.objects.filter(pk=execution_id).update(open_tasks=0)
+        return written(execution, entries)
+
+
+def retry(
+    execution_id: int, *, by: AbstractBaseUser | None, task_id: int | None = None, reason: str = ""
+) -> Execution:
+    """Run the failed tasks of an execution again (or one of them), with fresh retries.
+
+    Raises UnknownTask, IllegalTransition when nothing of it has failed.
+    """
+    with transaction.atomic():
+        execution = transitions.lock(execution_id)
+        failed = list(execution.tasks.filter(state=State.FAILED))
+        chosen = [task for task in failed if task_id in (None, task.pk)]
+        if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
+            raise UnknownTask()
+        if not chosen and execution.state != State.FAILED:
+            raise IllegalTransition(execution.state, State.PENDING, str(execution))
+        reopen(execution, chosen, by=transitions.actor(by), reason=reason)
+        return written(execution, [])
+
+
+def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> None:
+    """FAILED -> PENDING for tasks of a locked execution, and for the execution itself."""
+    entries = []
+    for task in tasks:
+        attempts = graphs.retry_policy(execution.version_id, task.node).max_attempts
+        entries.append(transitions.move(
+            task, State.PENDING, by=by, reason=reason, waits_on=0, finished_at=None,
+            max_attempts=task.attempt + attempts,
+        ))
+    if execution.state == State.FAILED:
+        entries.append(transitions.move(
+            execution, State.PENDING, by=by, reason=reason, finished_at=None, error="",
+        ))
+        _renew_deadline(execution)
+    Execution.objects.filter(pk=execution.pk).update(open_tasks=F("open_tasks") + len(tasks))
+    if execution.state in (State.PENDING, State.RUNNING):
+        _make_ready(execution)
+    transitions.record(entries)
+    events.moved(entries)
+
+
+def get_execution_status(execution_id: int) -> dict[str, Any]:
+    """The sketch's status: ids, state, times (ISO 8601), tasks counted by state, audit rows.
+
+    An unknown execution gives {"error": …}, as in the sketch.
+    """
+    execution = Execution.objects.select_related("workflow").filter(pk=execution_id).first()
+    if execution is None:
+        return {"error": "Execution not found"}
+    stats = Counter(execution.tasks.values_list("state", flat=True))
+    last = execution.audit_events.order_by("-seq").values_list("at", flat=True).first()
+    head = AuditHead.objects.filter(pk=execution_id).values_list("seq", flat=True).first()
+    return {
+        "execution_id": execution.pk,
+        "workflow_id": execution.workflow.key,
+        "status": execution.state,
+        "started_at": (execution.started_at or execution.created_at).isoformat(),
+        "updated_at": (last or execution.created_at).isoformat(),
+        "task_stats": dict(stats),
+        "log_entries": head or 0,
+    }
+
+
+def _published(key: str) -> tuple[Workflow, Version]:
+    workflow = Workflow.objects.select_related("published").filter(key=key).first()
+    if workflow is None or workflow.published is None:
+        raise UnknownWorkflow(f"There is no published workflow “{key}”.")
+    return workflow, workflow.published
+
+
+def _earlier(workflow: Workflow, idempotency_key: str | None) -> Execution | None:
+    if not idempotency_key:
+        return None
+    return workflow.executions.filter(idempotency_key=idempotency_key).first()
+
+
+def _priority(priority: int | None) -> int | None:
+    if priority is not None and priority not in Priority.values:
+        raise InvalidInput([f"priority: {priority!r} is not one of 1, 2, 3 and 4"])
+    return priority
+
+
+def _run(
+    workflow: Workflow, version: Version, given: dict[str, Any], by: AbstractBaseUser | None,
+    idempotency_key: str | None, priority: int | None,
+) -> dict[str, Any]:
+    variables = {**graphs.of(version.pk).variables, **given}
+    return {
+        "input": given, "variables": variables, "idempotency_key": idempotency_key or None,
+        "requested_by": by.pk if by is not None else None,
+        "priority": priority or workflow.priority, "explicit": priority,
+        "actor": transitions.actor(by),
+        "data": {"workflow": workflow.key, "version": version.number, "variables": variables},
+    }
+
+
+def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execution:
+    with transaction.atomic():
+        execution_id = transitions.start(version.pk, [run])[0]
+        transitions.doorbell([execution_id], work=True)
+        events.publish("workflow_started", {
+            "execution_id": execution_id, "workflow_id": workflow.key
+        })
+        queue.wake()
+    return Execution.objects.get(pk=execution_id)
+
+
+def written(execution: Execution, entries: list[transitions.Entry]) -> Execution:
+    transitions.record(entries)
+    events.moved(entries)
+    transitions.doorbell([execution.pk], "approvals", work=True)
+    queue.wake()
+    return execution
+
+
+def through_running(execution: Execution, by: str) -> list[transitions.Entry]:
+    """PENDING -> RUNNING first, where the table knows no direct way."""
+    if execution.state != State.PENDING:
+        return []
+    return [transitions.move(execution, State.RUNNING, by=by, started_at=clock.now())]
+
+
+def _cancelled(subject: Execution | Task, by: str, reason: str) -> list[transitions.Entry]:
+    """RUNNING -> PAUSED -> CANCELLED and FAILED -> PENDING -> CANCELLED, two rows each."""
+    entries = []
+    if subject.state == State.RUNNING:
+        entries.append(transitions.move(subject, State.PAUSED, by=by, reason="cancel"))
+    if subject.state == State.FAILED:
+        entries.append(transitions.move(subject, State.PENDING, by=by, reason="cancel"))
+    final: dict[str, Any] = {"finished_at": clock.now()}
+    if isinstance(subject, Task):
+        final |= {"is_ready": False, "session": None}
+    entries.append(transitions.move(subject, State.CANCELLED, by=by, reason=reason, **final))
+    return entries
+
+
+def _let_go(execution: Execution) -> None:
+    ids = list(execution.tasks.values_list("pk", flat=True))
+    AgentSlot.objects.filter(task__in=ids).update(task=None, session=None)
+    execution.timers.all().delete()
+
+
+def _make_ready(execution: Execution) -> None:
+    execution.tasks.filter(state=State.PENDING, waits_on=0).update(is_ready=True)
+
+
+def _renew_deadline(execution: Execution) -> None:
+    minutes = graphs.of(execution.version_id).timeout_minutes
+    if minutes is None:
+        return
+    deadline = clock.now() + timedelta(minutes=minutes)
+    Execution.objects.filter(pk=execution.pk).update(deadline_at=deadline)
+    Timer.objects.filter(execution=execution, kind=Timer.Kind.EXECUTION_TIMEOUT).delete()
+    Timer.objects.create(
+        execution=execution, kind=Timer.Kind.EXECUTION_TIMEOUT, due_at=deadline
+    )

@@ -1,0 +1,22 @@
+"""Compiled graphs, cached per process by version id: versions never change."""
+
+from __future__ import annotations
+
+from functools import lru_cache
+
+from workflows.graph.retry import RetryPolicy
+from workflows.graph.shape import Graph
+from workflows.models import Version
+
+
+@lru_cache(maxsize=512)
+def of(version_id: int) -> Graph:
+    """The graph of a version."""
+    return Graph.from_json(Version.objects.values_list("graph", flat=True).get(pk=version_id))
+
+
+@lru_cache(maxsize=4096)
+def retry_policy(version_id: int, node: int) -> RetryPolicy:
+    """How the node at index `node` is retried: its own number of retries wins."""
+    graph = of(version_id)
+    return RetryPolicy.of(graph.retry_policy, graph.nodes[node].max_retries)

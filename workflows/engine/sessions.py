@@ -1,0 +1,93 @@
+"""Leases: a session is a worker slot at work, and its row is the lease of all that it runs."""
+
+from __future__ import annotations
+
+import os
+import socket
+
+from django.conf import settings
+from django.db import connection, transaction
+
+from workflows.models import Session, State, Task
+
+from . import advancing, claiming, transitions
+
+LOCK_SPACE = 1 << 62  # the advisory lock of session n is LOCK_SPACE + n
+
+
+def open_session() -> int:
+    """Begin a session on this connection, which then holds its advisory lock; the session's id.
+
+    Lease times are the database's clock alone.
+    """
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO workflows_session(host, pid, is_accepting, started_at, renewed_at, expires_at) "
+            "VALUES (%s, %s, true, now(), now(), now() + %s * interval '1 second') RETURNING id",
+            [socket.gethostname(), os.getpid(), settings.LEASE_SECONDS],
+        )
+        session_id: int = cursor.fetchone()[0]
+        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_SPACE + session_id])
+        cursor.execute(f"LISTEN {transitions.WORK_CHANNEL}")
+    return session_id
+
+
+def renew(session_id: int) -> bool:
+    """Prolong the lease of everything the session runs; False when it has been taken away."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "UPDATE workflows_session SET renewed_at = now(), "
+            "expires_at = now() + %s * interval '1 second' WHERE id = %s AND expires_at > now()",
+            [settings.LEASE_SECONDS, session_id],
+        )
+        return cursor.rowcount == 1
+
+
+def close_session(session_id: int) -> None:
+    """End a session that holds no work any more."""
+    Session.objects.filter(pk=session_id).delete()
+    with connection.cursor() as cursor:
+        cursor.execute(f"UNLISTEN {transitions.WORK_CHANNEL}")
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_SPACE + session_id])
+
+
+def live() -> int:
+    """How many sessions accept work under a valid lease."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT count(*) FROM workflows_session WHERE is_accepting AND expires_at > now()"
+        )
+        count: int = cursor.fetchone()[0]
+    return count
+
+
+def reap() -> int:
+    """Take back the work of dead sessions; how many tasks.
+
+    A session is dead when its connection is gone (its advisory lock is free) or its lease ran out.
+    """
+    lost = 0
+    for session_id in _dead():
+        lost += _take_back(session_id)
+    return lost
+
+
+def _dead() -> list[int]:
+    with transaction.atomic(), connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT id FROM workflows_session WHERE expires_at < now() "
+            "OR pg_try_advisory_xact_lock(%s + id) FOR UPDATE SKIP LOCKED",
+            [LOCK_SPACE],
+        )
+        return [row[0] for row in cursor.fetchall()]
+
+
+def _take_back(session_id: int) -> int:
+    tasks = list(Task.objects.filter(session=session_id, state=State.RUNNING))
+    lost = advancing.Broken("The worker that ran it was lost.", "lost", by=transitions.SYSTEM)
+    with transaction.atomic():
+        advancing.report(session_id, [(claiming.in_hand(task), lost) for task in tasks])
+        Session.objects.filter(pk=session_id).delete()
+        if tasks:
+            transitions.doorbell([task.execution_id for task in tasks], work=True)
+    return len(tasks)

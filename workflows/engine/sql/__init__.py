@@ -1,0 +1,21 @@
+"""The database functions, one statement or function per file, and how migrations install them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from django.db.migrations import RunSQL
+
+FILES = (
+    "types", "clock", "append_audit", "record", "guards", "start", "claim", "end", "finish",
+    "fire_retries", "assignment_view",
+)
+
+
+def install(*names: str) -> list[RunSQL]:
+    """The operations that (re)install the named files; `noop` backwards: functions are replaced."""
+    return [RunSQL(_text(name), RunSQL.noop, elidable=False) for name in names]
+
+
+def _text(name: str) -> str:
+    return (Path(__file__).parent / f"{name}.sql").read_text(encoding="utf-8")

@@ -1,0 +1,96 @@
+"""Everything with a due time: what is due is fired, and how long nothing will be."""
+
+from __future__ import annotations
+
+from django.db import connection, transaction
+from django.db.models import F
+
+from workflows import clock
+from workflows.models import Execution, State, Task, Timer
+
+from . import advancing, approvals, claiming, executions, transitions
+
+BATCH = 500
+
+
+def fire_due() -> int:
+    """Fire what is due: retries in one statement, each timeout in its own transaction."""
+    with transaction.atomic():
+        retried = transitions.fire_retries(BATCH)
+        if retried:
+            transitions.doorbell(sorted(set(retried)), work=True)
+    return len(retried) + sum(_fire(timer) for timer in _due_timeouts())
+
+
+def seconds_until_next() -> float | None:
+    """Seconds until the next timer is due (0 when it is overdue), None when there is none."""
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT extract(epoch FROM min(due_at) - workflows_now())::float "
+            "FROM workflows_timer WHERE NOT is_held"
+        )
+        seconds = cursor.fetchone()[0]
+    return None if seconds is None else max(0.0, seconds)
+
+
+def _due_timeouts() -> list[Timer]:
+    due = Timer.objects.filter(is_held=False).exclude(kind=Timer.Kind.RETRY)
+    return list(due.extra(where=["due_at <= workflows_now()"]).order_by("due_at")[:BATCH])
+
+
+def _fire(timer: Timer) -> bool:
+    """One timeout; whoever deletes the row fires it."""
+    with transaction.atomic():
+        transitions.lock(timer.execution_id)
+        if not Timer.objects.filter(pk=timer.pk, is_held=False).delete()[0]:
+            return False
+        if timer.kind == Timer.Kind.TASK_TIMEOUT:
+            _time_out_task(timer)
+        else:
+            _time_out_execution(timer)
+    return True
+
+
+def _time_out_task(timer: Timer) -> None:
+    task = Task.objects.filter(
+        pk=timer.task_id, state=State.RUNNING, fence=timer.fence
+    ).first()
+    if task is None:
+        return
+    error = f"No result within {task.timeout_seconds} seconds."
+    broken = advancing.Broken(error, "timeout", by=transitions.SYSTEM)
+    advancing.report(task.session, [(claiming.in_hand(task), broken)])
+    transitions.doorbell([timer.execution_id], work=True)
+
+
+def _time_out_execution(timer: Timer) -> None:
+    execution = Execution.objects.get(pk=timer.execution_id)
+    minutes = round((timer.due_at - execution.created_at).total_seconds() / 60)
+    fail(timer.execution_id, f"It did not finish within {minutes} minutes.", "execution_timeout")
+
+
+def fail(execution_id: int, error: str, kind: str) -> None:
+    """Fail an execution and what it runs, for a reason of its own such as its deadline."""
+    with transaction.atomic():
+        execution = transitions.lock(execution_id)
+        if execution.state not in (State.PENDING, State.RUNNING):
+            return
+        entries = executions.through_running(execution, transitions.SYSTEM)
+        for task in execution.tasks.filter(state=State.PAUSED):
+            entries.append(transitions.move(task, State.RUNNING, by=transitions.SYSTEM))
+        transitions.record(entries)
+        running = execution.tasks.filter(state=State.RUNNING)
+        running.update(session=None, fence=F("fence") + 1)
+        broken = advancing.Broken(error, kind, is_retryable=False, by=transitions.SYSTEM)
+        advancing.report(None, [(claiming.in_hand(task), broken) for task in running.all()])
+        approvals.cancel_open(execution_id)
+        execution.refresh_from_db()
+        if execution.state == State.RUNNING:
+            execution.tasks.filter(is_ready=True).update(is_ready=False)
+            executions.written(execution, [transitions.move(
+                execution, State.FAILED, by=transitions.SYSTEM, reason=kind, error=error,
+                finished_at=clock.now(),
+            )])
+        else:
+            Execution.objects.filter(pk=execution_id).update(error=error)
+            transitions.doorbell([execution_id])

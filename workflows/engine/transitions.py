@@ -1,0 +1,179 @@
+"""The only writer of a state: guarded update and audit rows together, in one transaction.
+
+The hot path (`claim`, `finish`, `start`) is one database function per call; an operator's or a
+timer's move is the ORM under the execution's lock. docs/architecture.md has the lock order.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import connection
+from django.db.models import Model
+
+from workflows.errors import IllegalTransition, StaleState, UnknownExecution
+from workflows.models import AuditHead, Execution, Task
+from workflows.models.states import is_allowed
+
+SYSTEM = "system"
+LIVE_CHANNEL, WORK_CHANNEL = "signalbox_live", "signalbox_work"
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One audit row to append. `task_id`, states and lease may be None."""
+
+    kind: str
+    entity_type: str
+    entity_id: str
+    actor: str
+    execution_id: int | None = None
+    task_id: int | None = None
+    old_state: str | None = None
+    new_state: str | None = None
+    attempt: int | None = None
+    agent_id: str | None = None
+    lease_token: int | None = None
+    data: Mapping[str, Any] | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Effect:
+    """What `finish` reports beside the plain: stale, refused or ended."""
+
+    what: str
+    task_id: int | None
+    execution_id: int
+    state: str | None
+    variables: dict[str, Any] | None
+    variables_version: int | None
+
+
+def actor(by: AbstractBaseUser | None) -> str:
+    """How the audit names who acts: "user:ada", or "system" for None."""
+    return f"user:{by.get_username()}" if by is not None else SYSTEM
+
+
+def lock(execution_id: int) -> Execution:
+    """The execution, locked until the transaction ends; raises UnknownExecution."""
+    if not AuditHead.objects.select_for_update().filter(execution_id=execution_id).exists():
+        raise UnknownExecution(f"There is no execution {execution_id}.")
+    return Execution.objects.get(pk=execution_id)
+
+
+def move(subject: Execution | Task, new: str, *, by: str, reason: str = "", **fields: Any) -> Entry:
+    """Write one legal transition of a locked subject and return its audit row, still to append.
+
+    Raises IllegalTransition when the table forbids it, StaleState when the row has moved on.
+    """
+    old = subject.state
+    if not is_allowed(old, new):
+        raise IllegalTransition(old, new, str(subject))
+    manager = type(subject)._default_manager
+    if not manager.filter(pk=subject.pk, state=old).update(state=new, **fields):
+        raise StaleState()
+    for name, value in {"state": new, **fields}.items():
+        setattr(subject, name, value)
+    return _entry_of(subject, old, new, by=by, reason=reason)
+
+
+def record(entries: Iterable[Entry]) -> None:
+    """Append audit rows in this transaction."""
+    rows = [asdict(entry) for entry in entries]
+    if rows:
+        _call("SELECT workflows_record(%s)", [_json(rows)])
+
+
+def doorbell(execution_ids: Sequence[int] = (), *topics: str, work: bool = False) -> None:
+    """Tell listening pages and, with `work`, waiting sessions: delivered when this commits."""
+    payload = [str(number) for number in execution_ids[:400]] if len(execution_ids) <= 400 else []
+    words = [*payload, *topics] or ["executions"]
+    _call("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, ",".join(words)])
+    if work:
+        _call("SELECT pg_notify(%s, '')", [WORK_CHANNEL])
+
+
+def start(version_id: int, runs: Sequence[Mapping[str, Any]]) -> list[int]:
+    """Insert executions of a version with their tasks; their ids, in order. See sql/start.sql."""
+    ids: list[int] = _call("SELECT workflows_start(%s, %s)", [version_id, _json(runs)])[0][0]
+    return ids
+
+
+def claim(session_id: int, want: int) -> list[tuple[Any, ...]]:
+    """Lend up to `want` ready tasks to a session: rows as sql/claim.sql returns them."""
+    return _call("SELECT * FROM workflows_claim(%s, %s)", [session_id, want])
+
+
+def finish(session_id: int | None, outcomes: Sequence[Mapping[str, Any]]) -> list[Effect]:
+    """Apply outcomes of running tasks, exactly once each. See sql/finish.sql."""
+    rows = _call("SELECT * FROM workflows_finish(%s, %s)", [session_id, _json(outcomes)])
+    return [Effect(what, task, run, state, _load(seen), version)
+            for what, task, run, state, seen, version in rows]
+
+
+def end(execution_id: int) -> list[tuple[int, str]]:
+    """End a locked, running execution if nothing is left of it to do."""
+    ids = [execution_id]
+    return _call("SELECT * FROM workflows_end(%s::bigint[], %s::bigint[])", [ids, ids])
+
+
+def fire_retries(limit: int) -> list[int]:
+    """Make tasks ready whose retry is due; the executions they belong to."""
+    return [row[0] for row in _call("SELECT workflows_fire_retries(%s)", [limit])]
+
+
+def _entry_of(subject: Model, old: str, new: str, *, by: str, reason: str) -> Entry:
+    data = {"reason": reason} if reason else {}
+    if isinstance(subject, Task):
+        return Entry(
+            kind=f"task.{new}", entity_type="task", entity_id=str(subject.pk), actor=by,
+            execution_id=subject.execution_id, task_id=subject.pk, old_state=old, new_state=new,
+            attempt=subject.attempt, agent_id=subject.agent_key or None,
+            lease_token=subject.fence, data={"key": subject.key, **data},
+        )
+    return Entry(
+        kind=f"execution.{new}", entity_type="execution", entity_id=str(subject.pk), actor=by,
+        execution_id=subject.pk, old_state=old, new_state=new, data=data,
+    )
+
+
+def _call(sql: str, parameters: Sequence[Any]) -> list[Any]:
+    with connection.cursor() as cursor:
+        cursor.execute(sql, parameters)
+        return cursor.fetchall()
+
+
+def _json(value: Any) -> str:
+    text = json.dumps(value, ensure_ascii=False)
+    if "\\u0000" in text or not _is_utf8(text):
+        text = json.dumps(_storable(value), ensure_ascii=False)
+    return text
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _storable(value: Any) -> Any:
+    """PostgreSQL stores neither NUL nor half a surrogate pair."""
+    match value:
+        case str():
+            return value.replace("\0", "").encode("utf-8", "replace").decode()
+        case Mapping():
+            return {_storable(key): _storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable(item) for item in value]
+        case _:
+            return value
+
+
+def _load(value: Any) -> Any:
+    return json.loads(value) if isinstance(value, str) else value

@@ -1,0 +1,1 @@
+"""The process as a value: no Django, no I/O, no clock."""

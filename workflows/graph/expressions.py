@@ -1,0 +1,61 @@
+"""CEL conditions and mappings: compiled once, bounded, never Python (docs/modelling.md)."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+import cel
+
+from workflows.errors import InvalidExpression
+
+MAX_LENGTH = 1000  # characters
+MAX_NESTED_MACROS = 2
+_MACRO = re.compile(r"\.(all|exists|exists_one|map|filter)\s*\(")
+_NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+
+
+def compiled(source: str) -> Any:
+    """The program of a CEL expression; raises InvalidExpression that says what is wrong."""
+    if len(source) > MAX_LENGTH:
+        raise InvalidExpression(f"The expression is longer than {MAX_LENGTH} characters.")
+    if len(_MACRO.findall(source)) > MAX_NESTED_MACROS:
+        raise InvalidExpression(
+            f"The expression uses more than {MAX_NESTED_MACROS} of all, exists, map and filter."
+        )
+    return _program(source)
+
+
+def value(source: str, variables: Mapping[str, Any], output: Mapping[str, Any] | None) -> Any:
+    """What the expression yields over variables (also as `vars`) and `output`.
+
+    Raises InvalidExpression with the source and the reason, for example an unknown name.
+    """
+    program = compiled(source)
+    try:
+        return program.execute(_context(variables, output))
+    except Exception as error:
+        raise InvalidExpression(f"“{source}”: {error}") from error
+
+
+def holds(source: str, variables: Mapping[str, Any], output: Mapping[str, Any] | None) -> bool:
+    """Whether a condition is true; raises InvalidExpression when it is no boolean."""
+    result = value(source, variables, output)
+    if not isinstance(result, bool):
+        raise InvalidExpression(f"“{source}” gives {result!r}; true or false was expected.")
+    return result
+
+
+def _context(variables: Mapping[str, Any], output: Mapping[str, Any] | None) -> Any:
+    names = {key: item for key, item in variables.items() if _NAME.match(key)}
+    return {**names, "vars": dict(variables), "output": dict(output or {})}
+
+
+@lru_cache(maxsize=4096)
+def _program(source: str) -> Any:
+    try:
+        return cel.compile(source)
+    except Exception as error:
+        raise InvalidExpression(f"“{source}”: {error}") from error

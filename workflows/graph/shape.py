@@ -1,0 +1,118 @@
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass, field, fields
+from functools import cached_property
+from typing import Any
+
+AGENT, HUMAN = "agent", "human"
+EVERY, ONE = "every", "one"
+
+
+@dataclass(frozen=True, slots=True)
+class Node:
+    """One step. `join`: "every" waits for all incoming flows, "one" for the first."""
+
+    key: str
+    name: str
+    description: str = ""
+    kind: str = AGENT
+    agent_key: str = ""
+    role: str = ""
+    capabilities: tuple[str, ...] = ()
+    priority: int = 2
+    max_retries: int | None = None
+    timeout_seconds: int | None = None
+    input: Mapping[str, Any] = field(default_factory=dict)
+    output_mapping: Mapping[str, str] = field(default_factory=dict)
+    join: str = EVERY
+    approval: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def requirement(self) -> str:
+        """The lane it needs, in canonical words; "" for work of the engine's own."""
+        if self.kind != AGENT:
+            return ""
+        if self.agent_key:
+            return f"agent={self.agent_key}"
+        return f"role={self.role};capabilities={','.join(sorted(self.capabilities))}"
+
+
+@dataclass(frozen=True, slots=True)
+class Flow:
+    """A way from node index `source` to node index `target`, taken when `when` (CEL) holds."""
+
+    source: int
+    target: int
+    when: str = ""
+
+
+@dataclass(frozen=True)
+class Graph:
+    """A frozen definition: nodes in drawing order, flows, and what holds for the whole run."""
+
+    nodes: tuple[Node, ...]
+    flows: tuple[Flow, ...]
+    variables: Mapping[str, Any] = field(default_factory=dict)
+    input_schema: Mapping[str, Any] = field(default_factory=dict)
+    triggers: tuple[str, ...] = ()
+    timeout_minutes: int | None = None
+    retry_policy: Mapping[str, Any] = field(default_factory=dict)
+
+    @cached_property
+    def outgoing(self) -> tuple[tuple[Flow, ...], ...]:
+        """The flows that leave each node, by node index."""
+        return tuple(
+            tuple(flow for flow in flows) for flows in self._grouped(lambda flow: flow.source)
+        )
+
+    @cached_property
+    def incoming(self) -> tuple[tuple[Flow, ...], ...]:
+        """The flows that reach each node, by node index."""
+        return tuple(
+            tuple(flow for flow in flows) for flows in self._grouped(lambda flow: flow.target)
+        )
+
+    @cached_property
+    def index(self) -> dict[str, int]:
+        """Node index by key."""
+        return {node.key: position for position, node in enumerate(self.nodes)}
+
+    def waits_on(self, position: int) -> int:
+        """How many tokens must arrive before the node at `position` may start."""
+        incoming = len(self.incoming[position])
+        return min(incoming, 1) if self.nodes[position].join == ONE else incoming
+
+    def to_json(self) -> dict[str, Any]:
+        """Plain data that `from_json` turns back into an equal graph."""
+        data = {item.name: getattr(self, item.name) for item in fields(self)}
+        data["nodes"] = [asdict(node) for node in self.nodes]
+        data["flows"] = [asdict(flow) for flow in self.flows]
+        canonical: dict[str, Any] = json.loads(json.dumps(data))
+        return canonical
+
+    @classmethod
+    def from_json(cls, data: Mapping[str, Any]) -> Graph:
+        """The graph that `to_json` wrote."""
+        rest = {key: value for key, value in data.items() if key not in ("nodes", "flows")}
+        return cls(
+            nodes=tuple(
+                Node(**{**node, "capabilities": tuple(node.get("capabilities", ()))})
+                for node in data["nodes"]
+            ),
+            flows=tuple(Flow(**flow) for flow in data["flows"]),
+            **{**rest, "triggers": tuple(rest.get("triggers", ()))},
+        )
+
+    def sha256(self) -> str:
+        """Lower-case hex digest of the canonical JSON."""
+        text = json.dumps(self.to_json(), sort_keys=True, separators=(",", ":"))
+        return hashlib.sha256(text.encode()).hexdigest()
+
+    def _grouped(self, end: Any) -> list[list[Flow]]:
+        groups: list[list[Flow]] = [[] for _ in self.nodes]
+        for flow in self.flows:
+            groups[end(flow)].append(flow)
+        return groups

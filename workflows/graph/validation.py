@@ -1,0 +1,115 @@
+"""Every problem of a graph, not just the first."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from workflows.errors import InvalidExpression
+
+from . import expressions, retry
+from .shape import AGENT, EVERY, HUMAN, ONE, Graph, Node
+
+MAX_NODES = 5_000
+RESERVED = frozenset({"vars", "output"})
+ROLES = frozenset({"", "coordinator", "worker", "reviewer", "supervisor"})
+
+
+@dataclass(frozen=True, slots=True)
+class Problem:
+    """One thing to mend: the element's key ("" for the workflow itself), its field, and a sentence."""
+
+    element: str
+    field: str
+    message: str
+
+    def __str__(self) -> str:
+        return f"{self.element}: {self.message}" if self.element else self.message
+
+
+def problems(graph: Graph) -> list[Problem]:
+    """All problems that forbid publishing; an empty list means the graph may run."""
+    found = [*_whole(graph), *_cycles(graph), *_variables(graph)]
+    for position, node in enumerate(graph.nodes):
+        found += _node(node)
+        found += _flows(graph, position)
+    return found
+
+
+def _whole(graph: Graph) -> Iterator[Problem]:
+    if not graph.nodes:
+        yield Problem("", "tasks", "Add at least one task.")
+    if len(graph.nodes) > MAX_NODES:
+        yield Problem("", "tasks", f"There are {len(graph.nodes)} tasks; {MAX_NODES} is the limit.")
+    for key, count in Counter(node.key for node in graph.nodes).items():
+        if count > 1:
+            yield Problem(key, "key", f"The key “{key}” is used {count} times.")
+    for message in retry.problems(graph.retry_policy):
+        yield Problem("", "retry_policy", message)
+
+
+def _variables(graph: Graph) -> Iterator[Problem]:
+    for name in sorted(RESERVED & set(graph.variables)):
+        yield Problem("", "variables", f"“{name}” is a reserved name; choose another.")
+
+
+def _node(node: Node) -> Iterator[Problem]:
+    if node.kind not in (AGENT, HUMAN):
+        yield Problem(node.key, "kind", f"“{node.kind}” is not a kind of task.")
+    if node.join not in (EVERY, ONE):
+        yield Problem(node.key, "join", f"“{node.join}” is not a way to wait for paths.")
+    if node.role not in ROLES:
+        yield Problem(node.key, "role", f"“{node.role}” is not a role.")
+    if node.kind == HUMAN:
+        yield from _approval(node)
+    for name, source in node.output_mapping.items():
+        if name in RESERVED:
+            yield Problem(node.key, "output_mapping", f"“{name}” is a reserved name.")
+        yield from _expression(node.key, "output_mapping", source)
+
+
+def _approval(node: Node) -> Iterator[Problem]:
+    required = node.approval.get("required", 1)
+    if not (node.approval.get("groups") or node.approval.get("users")):
+        yield Problem(node.key, "approval", "Name the groups or users who may decide.")
+    if not isinstance(required, int) or isinstance(required, bool) or required < 1:
+        yield Problem(node.key, "approval", f"“required” is {required!r}; expected 1 or more.")
+
+
+def _flows(graph: Graph, position: int) -> Iterator[Problem]:
+    for flow in graph.incoming[position]:
+        if flow.when:
+            yield from _expression(graph.nodes[position].key, "depends_on", flow.when)
+    sources = Counter(flow.source for flow in graph.incoming[position])
+    for source, count in sources.items():
+        if count > 1:
+            key = graph.nodes[source].key
+            yield Problem(
+                graph.nodes[position].key, "depends_on", f"“{key}” is listed {count} times."
+            )
+
+
+def _expression(key: str, field: str, source: object) -> Iterator[Problem]:
+    if not isinstance(source, str) or not source.strip():
+        yield Problem(key, field, f"{source!r} is not an expression.")
+        return
+    try:
+        expressions.compiled(source)
+    except InvalidExpression as error:
+        yield Problem(key, field, str(error))
+
+
+def _cycles(graph: Graph) -> Iterator[Problem]:
+    """Kahn's order: what is left over waits for itself."""
+    missing = [len(flows) for flows in graph.incoming]
+    free = [position for position, count in enumerate(missing) if not count]
+    while free:
+        for flow in graph.outgoing[free.pop()]:
+            missing[flow.target] -= 1
+            if not missing[flow.target]:
+                free.append(flow.target)
+    stuck = [graph.nodes[position].name for position, count in enumerate(missing) if count]
+    if stuck:
+        names = ", ".join(stuck[:10])
+        yield Problem("", "depends_on", f"These tasks wait for each other in a circle: {names}.")

@@ -1,0 +1,11 @@
+"""What django-q2 calls: a few lines each, names and ids only. Work sessions are agents.runner.work."""
+
+from __future__ import annotations
+
+from workflows import clock
+from workflows.models import QueuePulse
+
+
+def answer_canary() -> None:
+    """A canary came out of the queue: the cluster is alive."""
+    QueuePulse.objects.update_or_create(pk=1, defaults={"answered_at": clock.now()})

@@ -1,0 +1,117 @@
+"""Who may run what, now: lanes (requirements), slots (units of capacity), sessions (leases), assignments."""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+from django.db import models
+from django.db.models import Q
+from django.utils.translation import gettext_lazy as _
+
+
+class Lane(models.Model):
+    """A requirement that tasks share: one agent by key, or a role and a set of capabilities.
+
+    Lane 0 is not stored: it is the engine's own work, which needs no agent.
+    """
+
+    requirement = models.CharField(max_length=500, unique=True)
+    agent_key = models.CharField(max_length=100, blank=True, default="")
+    role = models.CharField(max_length=20, blank=True, default="")
+    capabilities = models.JSONField(default=list)
+    rejected = models.JSONField(default=list, db_default=models.Value([], models.JSONField()))
+
+    def __str__(self) -> str:
+        return self.requirement
+
+
+class LaneMember(models.Model):
+    """An agent that may serve a lane; kept up to date by the orchestrator."""
+
+    lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="members")
+    agent_key = models.CharField(max_length=100)
+    capacity = models.PositiveIntegerField()
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(
+                fields=("lane", "agent_key"), name="an_agent_serves_a_lane_once"
+            ),
+        )
+
+    def __str__(self) -> str:
+        return f"{self.agent_key} in lane {self.lane_id}"
+
+
+class AgentSlot(models.Model):
+    """One unit of an agent's max_concurrent_tasks: a cap that no race can exceed."""
+
+    id = models.BigAutoField(primary_key=True)
+    agent_key = models.CharField(max_length=100)
+    task = models.BigIntegerField(null=True, blank=True)
+    session = models.BigIntegerField(null=True, blank=True)
+    assigned_total = models.BigIntegerField(default=0)
+    is_retired = models.BooleanField(default=False)
+
+    class Meta:
+        constraints = (
+            models.UniqueConstraint(fields=("task",), name="a_task_holds_at_most_one_slot"),
+        )
+        indexes: ClassVar = [models.Index(fields=("agent_key",), name="slots_by_agent")]
+
+    def __str__(self) -> str:
+        return f"slot {self.pk} of {self.agent_key}"
+
+
+class Session(models.Model):
+    """A worker slot at work: its row is the lease of everything that it runs."""
+
+    id = models.BigAutoField(primary_key=True)
+    host = models.CharField(max_length=255)
+    pid = models.IntegerField()
+    is_accepting = models.BooleanField(default=True)
+    started_at = models.DateTimeField()
+    renewed_at = models.DateTimeField()
+    expires_at = models.DateTimeField()
+
+    def __str__(self) -> str:
+        return f"session {self.pk} on {self.host}"
+
+
+class QueuePulse(models.Model):
+    """When a canary was last sent through the queue, and when one last came out of it."""
+
+    id = models.SmallIntegerField(primary_key=True, default=1)
+    sent_at = models.DateTimeField(null=True)
+    answered_at = models.DateTimeField(null=True)
+
+    class Meta:
+        constraints = (
+            models.CheckConstraint(condition=Q(id=1), name="there_is_one_queue_pulse"),
+        )
+
+    def __str__(self) -> str:
+        return f"answered {self.answered_at}"
+
+
+class Assignment(models.Model):
+    """One attempt, lent to an agent. A read-only view of the audit row that recorded it."""
+
+    id = models.BigIntegerField(primary_key=True)
+    execution_id = models.BigIntegerField()
+    task_id = models.BigIntegerField()
+    agent_key = models.CharField(_("agent"), max_length=100)
+    attempt = models.IntegerField(_("attempt"))
+    fence = models.IntegerField()
+    session = models.BigIntegerField(null=True)
+    candidates = models.JSONField()
+    assigned_at = models.DateTimeField(_("assigned"))
+    ended_at = models.DateTimeField(_("ended"), null=True)
+    outcome = models.CharField(_("outcome"), max_length=20)
+
+    class Meta:
+        managed = False
+        db_table = "workflows_assignment"
+
+    def __str__(self) -> str:
+        return f"attempt {self.attempt} of task {self.task_id}"

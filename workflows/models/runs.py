@@ -1,0 +1,191 @@
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import TYPE_CHECKING, ClassVar
+
+from django.conf import settings
+from django.db import models
+from django.db.models import F, Q
+from django.utils.translation import gettext_lazy as _
+
+from .definitions import Version, Workflow
+from .states import FINAL, Priority, State
+
+if TYPE_CHECKING:
+    from django.db.models.fields.related_descriptors import RelatedManager
+
+SEQ_BITS = 20  # a task's id is execution_id << 20 | seq: its execution's tasks are one key range
+
+
+class Execution(models.Model):
+    """One run of a version."""
+
+    id = models.BigAutoField(primary_key=True)
+    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="executions")
+    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="executions")
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    priority = models.SmallIntegerField(
+        _("priority"), choices=Priority.choices, default=Priority.NORMAL
+    )
+    input = models.JSONField(_("input"), default=dict)
+    variables = models.JSONField(_("variables"), default=dict)
+    variables_version = models.IntegerField(default=0)
+    open_tasks = models.IntegerField(default=0)
+    requested_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        verbose_name=_("requested by"),
+    )
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 NULL: no key
+    error = models.TextField(_("error"), blank=True, default="", db_default="")
+    pause_reason = models.TextField(blank=True, default="", db_default="")
+    paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+    )
+    created_at = models.DateTimeField(_("created"))
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+    deadline_at = models.DateTimeField(_("deadline"), null=True, blank=True)
+
+    tasks: RelatedManager[Task]
+
+    class Meta:
+        ordering = ("-id",)
+        verbose_name, verbose_name_plural = _("execution"), _("executions")
+        permissions = (("operate_execution", _("Can pause, resume, cancel and retry")),)
+        constraints = (
+            models.UniqueConstraint(
+                fields=("workflow", "idempotency_key"), name="one_execution_per_idempotency_key"
+            ),
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="an_execution_has_one_of_six_states"
+            ),
+            models.CheckConstraint(
+                condition=Q(open_tasks__gte=0), name="open_tasks_are_never_negative"
+            ),
+            models.CheckConstraint(
+                condition=~Q(state__in=FINAL) | Q(finished_at__isnull=False),
+                name="a_finished_execution_says_when",
+            ),
+        )
+        indexes: ClassVar = [
+            models.Index(fields=("state", "-id"), name="executions_by_state"),
+            models.Index(fields=("workflow", "-id"), name="executions_by_workflow"),
+        ]
+
+    def __str__(self) -> str:
+        return f"#{self.pk}"
+
+    @property
+    def is_final(self) -> bool:
+        return self.state in FINAL
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long it took, None while it has not both started and finished."""
+        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+
+
+class Task(models.Model):
+    """One node in one run. `is_ready`: pending, nothing left to wait for, and allowed to start."""
+
+    id = models.BigIntegerField(primary_key=True)
+    execution = models.ForeignKey(
+        Execution, on_delete=models.PROTECT, related_name="tasks", db_index=False,
+        db_constraint=False,
+    )
+    node = models.IntegerField()
+    key = models.CharField(_("key"), max_length=100)
+    name = models.CharField(_("name"), max_length=200)
+    kind = models.CharField(_("kind"), max_length=20)
+    lane = models.IntegerField(default=0)
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    priority = models.SmallIntegerField(_("priority"), default=Priority.NORMAL)
+    needs = models.IntegerField(default=0)
+    waits_on = models.IntegerField(default=0)
+    is_ready = models.BooleanField(default=False)
+    attempt = models.SmallIntegerField(_("attempt"), default=0)
+    max_attempts = models.SmallIntegerField(default=1)
+    timeout_seconds = models.IntegerField(null=True, blank=True)
+    agent_key = models.CharField(_("agent"), max_length=100, blank=True, default="", db_default="")
+    session = models.BigIntegerField(null=True, blank=True)
+    fence = models.IntegerField(default=0)
+    input = models.JSONField(_("input"), null=True, blank=True)
+    output = models.JSONField(_("output"), null=True, blank=True)
+    error = models.TextField(_("error"), blank=True, default="", db_default="")
+    error_kind = models.CharField(max_length=60, blank=True, default="", db_default="")
+    created_at = models.DateTimeField(_("created"))
+    started_at = models.DateTimeField(_("started"), null=True, blank=True)
+    finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
+
+    class Meta:
+        ordering = ("id",)
+        verbose_name, verbose_name_plural = _("task"), _("tasks")
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(state__in=State.values), name="a_task_has_one_of_six_states"
+            ),
+            models.CheckConstraint(
+                condition=Q(is_ready=False) | Q(state=State.PENDING, waits_on=0),
+                name="a_ready_task_is_pending_and_waits_on_nothing",
+            ),
+            models.CheckConstraint(
+                condition=Q(waits_on__gte=0), name="a_task_never_waits_on_less_than_nothing"
+            ),
+        )
+        indexes: ClassVar = [
+            models.Index(
+                "lane", F("priority").desc(), "id", name="ready_tasks", condition=Q(is_ready=True)
+            ),
+            models.Index(
+                fields=("session",), name="running_tasks", condition=Q(state=State.RUNNING)
+            ),
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.key} of #{self.execution_id}"
+
+    @property
+    def duration(self) -> timedelta | None:
+        """How long the last attempt took, None while it runs or has not begun."""
+        return self.finished_at - self.started_at if self.finished_at and self.started_at else None
+
+
+class Timer(models.Model):
+    """Anything with a due time; a held timer belongs to a paused execution and waits with it."""
+
+    class Kind(models.TextChoices):
+        RETRY = "retry", _("Retry")
+        TASK_TIMEOUT = "task_timeout", _("Task timeout")
+        EXECUTION_TIMEOUT = "execution_timeout", _("Execution timeout")
+
+    id = models.BigAutoField(primary_key=True)
+    kind = models.CharField(max_length=20, choices=Kind.choices)
+    execution = models.ForeignKey(
+        Execution, on_delete=models.CASCADE, related_name="timers", db_constraint=False
+    )
+    task = models.ForeignKey(
+        Task, on_delete=models.CASCADE, related_name="timers", null=True, blank=True,
+        db_constraint=False,
+    )
+    fence = models.IntegerField(default=0)
+    due_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
+    is_held = models.BooleanField(default=False, db_default=False)
+
+    class Meta:
+        verbose_name, verbose_name_plural = _("timer"), _("timers")
+        indexes: ClassVar = [
+            models.Index(fields=("due_at",), name="timers_by_due_time", condition=Q(is_held=False))
+        ]
+
+    def __str__(self) -> str:
+        return f"{self.kind} at {self.due_at:%H:%M:%S}"
+
+
+def task_id(execution_id: int, seq: int) -> int:
+    """The id of the task number `seq` of an execution."""
+    return execution_id << SEQ_BITS | seq
+
+
+def execution_of(task: int) -> int:
+    """The execution id that a task's id carries."""
+    return task >> SEQ_BITS

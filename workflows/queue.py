@@ -1,0 +1,213 @@
+"""The only importer of django-q2: its tasks are wake-ups for work sessions, never steps.
+
+What it does not survive by itself is mended here (docs/operations.md lists the measured faults):
+locks that outlive their holder, polling, and a cluster that looks idle but is dead.
+"""
+
+from __future__ import annotations
+
+import fcntl
+import multiprocessing
+import os
+import tempfile
+import threading
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.db import InterfaceError, OperationalError, connections
+from django_q.brokers.orm import ORM
+from django_q.conf import Conf
+from django_q.models import OrmQ
+from django_q.queues import Queue
+from django_q.tasks import async_task
+
+from workflows import clock
+from workflows.models import QueuePulse, Session
+
+CHANNEL = "signalbox_queue"
+WORK_JOB = "agents.runner.work"
+CANARY_JOB = "workflows.jobs.answer_canary"
+FRESH_SECONDS = 30.0
+LONGEST_WAIT = 5.0  # seconds a broker waits on LISTEN before it looks by itself
+
+
+def wake() -> None:
+    """Queue a wake-up for each work slot that has no live session; part of the caller's transaction.
+
+    Live sessions are woken by the doorbell of the transaction that made work.
+    """
+    missing = settings.WORKERS - _accepting() - _queued(WORK_JOB)
+    for _ in range(missing):
+        async_task(WORK_JOB, save=False)
+
+
+def send_canary() -> None:
+    """Send a message through the whole queue; `canary_age` tells when one last came out."""
+    now = clock.now()
+    QueuePulse.objects.update_or_create(pk=1, defaults={"sent_at": now})
+    if not _queued(CANARY_JOB):
+        async_task(CANARY_JOB, save=False)
+
+
+def canary_age() -> float | None:
+    """Seconds since a canary last came out of the queue, None if none ever did."""
+    answered = QueuePulse.objects.filter(pk=1).values_list("answered_at", flat=True).first()
+    return (clock.now() - answered).total_seconds() if answered else None
+
+
+def is_alive() -> bool:
+    """Whether a canary or a session's renewal was seen in the last 30 seconds."""
+    age = canary_age()
+    if age is not None and age < FRESH_SECONDS:
+        return True
+    since = clock.now() - timedelta(seconds=FRESH_SECONDS)
+    return Session.objects.filter(renewed_at__gt=since).exists()
+
+
+def make_crash_proof() -> None:
+    """Give django-q2 queues whose locks the kernel releases when their holder dies (its #23)."""
+    import django_q.cluster
+
+    django_q.cluster.Queue = RobustQueue
+    from django_q.signals import post_spawn
+
+    post_spawn.connect(_on_spawn, dispatch_uid="signalbox.wake")
+
+
+class FileLock:
+    """A lock between processes by flock(2): freed by the kernel when its holder is killed."""
+
+    def __init__(self) -> None:
+        handle, self.path = tempfile.mkstemp(prefix="signalbox-queue-")
+        os.close(handle)
+        self._reset()
+
+    def __getstate__(self) -> str:
+        return self.path
+
+    def __setstate__(self, path: str) -> None:
+        self.path = path
+        self._reset()
+
+    def acquire(self, block: bool = True, timeout: float | None = None) -> bool:
+        handle = self._handle()
+        if not self._threads.acquire(block, -1 if timeout is None or not block else timeout):
+            return False
+        fcntl.flock(handle, fcntl.LOCK_EX)
+        return True
+
+    def release(self) -> None:
+        fcntl.flock(self._handle(), fcntl.LOCK_UN)
+        self._threads.release()
+
+    def __enter__(self) -> bool:
+        return self.acquire()
+
+    def __exit__(self, *_: object) -> None:
+        self.release()
+
+    def _reset(self) -> None:
+        self._owner = 0
+        self._file = -1
+        self._threads = threading.Lock()
+
+    def _handle(self) -> int:
+        """This process's own descriptor: one inherited over fork would share the lock."""
+        if self._owner != os.getpid():
+            self._reset()
+            self._file = os.open(self.path, os.O_RDWR)
+            self._owner = os.getpid()
+        return self._file
+
+
+class FileLockedCounter:
+    """A counter between processes; what `Queue.size` is asked for, under a lock of our kind."""
+
+    def __init__(self) -> None:
+        self._count = multiprocessing.Value("i", 0, lock=False)
+        self._lock = FileLock()
+
+    def increment(self, n: int = 1) -> None:
+        with self._lock:
+            self._count.value += n
+
+    @property
+    def value(self) -> int:
+        return self._count.value
+
+
+class RobustQueue(Queue):  # type: ignore[misc]
+    """django-q2's queue with locks that do not outlive their holders."""
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self._rlock = FileLock()
+        self._wlock = FileLock()
+        self.size = FileLockedCounter()
+
+
+class PostgresBroker(ORM):  # type: ignore[misc]
+    """django-q2's ORM broker that waits on LISTEN and takes batches with SKIP LOCKED."""
+
+    _listening: Any = None
+
+    def enqueue(self, task: str) -> int:
+        key: int = super().enqueue(task)
+        with connections[Conf.ORM].cursor() as cursor:
+            cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
+        return key
+
+    def dequeue(self) -> list[tuple[int, str]] | None:
+        try:
+            return self._take() or self._wait()
+        except (OperationalError, InterfaceError):
+            connections[Conf.ORM].close()
+            self._listening = None
+            threading.Event().wait(0.5)
+            return None
+
+    def _take(self) -> list[tuple[int, str]]:
+        self._listen()
+        with connections[Conf.ORM].cursor() as cursor:
+            cursor.execute(
+                "UPDATE django_q_ormq SET lock = now() + %s * interval '1 second' "
+                "WHERE id = ANY (ARRAY(SELECT id FROM django_q_ormq WHERE key = %s AND lock <= now() "
+                "ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING id, payload",
+                [Conf.RETRY, self.list_key, Conf.BULK],
+            )
+            return cursor.fetchall()
+
+    def _wait(self) -> None:
+        """Until a message arrives; returns so that the next call takes it."""
+        connection = connections[Conf.ORM].connection
+        for _ in connection.notifies(timeout=LONGEST_WAIT, stop_after=1):
+            pass
+
+    def _listen(self) -> None:
+        database = connections[Conf.ORM]
+        database.ensure_connection()
+        if self._listening is not database.connection:
+            with database.cursor() as cursor:
+                cursor.execute(f"LISTEN {CHANNEL}")
+            self._listening = database.connection
+
+
+def _accepting() -> int:
+    return Session.objects.filter(is_accepting=True, expires_at__gt=clock.now()).count()
+
+
+def _queued(job: str) -> int:
+    """Messages of a job that wait or have only just been taken."""
+    return sum(1 for row in OrmQ.objects.all()[:100] if row.func() == job and not _is_taken(row))
+
+
+def _is_taken(row: OrmQ) -> bool:
+    return bool(row.lock and row.lock > clock.now())
+
+
+def _on_spawn(**_: Any) -> None:
+    try:
+        wake()
+    except (OperationalError, InterfaceError):
+        connections[Conf.ORM].close()
