@@ -37,7 +37,9 @@ BEGIN
             END IF;
         END IF;
         v_seq := v_seq + 1;
-        v_digest := encode(sha256(convert_to(coalesce(e.data, '{}')::text, 'UTF8')), 'hex');
+        v_digest := encode(sha256(convert_to(
+            e.kind || E'\n' || coalesce(e.task_id::text, '') || E'\n' || coalesce(e.data, '{}')::text,
+            'UTF8')), 'hex');
         v_digests := v_digests || v_digest;
         v_places := v_places || e.place;
         v_numbers := v_numbers || v_seq;
