@@ -43,8 +43,10 @@ def work() -> int:
             steps += Slot(end_at).run()
         except (OperationalError, InterfaceError) as error:
             log.warning("The database went away; trying again. %s", str(error).strip())
-            connection.close()
-            threading.Event().wait(0.2)
+            _start_over()
+        except Exception:
+            log.exception("A session broke off; what it ran is taken back and tried again.")
+            _start_over()
     with transaction.atomic():
         queue.wake()
     return steps
@@ -53,6 +55,12 @@ def work() -> int:
 def drain() -> int:
     """Run here what is ready until nothing is; how many steps. For tests and commands."""
     return Slot(time.monotonic() + SLICE_SECONDS).run(until_quiet=True)
+
+
+def _start_over() -> None:
+    """Without its connection a session is dead, and the next reap takes back what it ran."""
+    connection.close()
+    threading.Event().wait(0.2)
 
 
 class LeaseLost(Exception):
@@ -69,7 +77,7 @@ class Slot:
         os.set_blocking(self.ear, False)
         self.in_flight = self.steps = 0
         self.changed: set[int] = set()
-        self.leaves_work = False
+        self.leaves_work = self.is_lost = False
         self.rung_at = self.looked_at = self.agents_at = 0.0
         self.agents: dict[str, Agent] = {}
 
@@ -83,8 +91,14 @@ class Slot:
             sessions.close_session(self.session)
         except LeaseLost:
             log.error("Session %s lost its lease; its late results will be refused.", self.session)
+            self.is_lost = True
+            self._report_late()
+        except (OperationalError, InterfaceError):
+            self.is_lost = True
+            raise
         finally:
-            pool.shutdown(wait=False, cancel_futures=True)
+            pool.shutdown(wait=not self.in_flight, cancel_futures=True)
+            self._hang_up()
         return self.steps
 
     def _loop(self, pool: ThreadPoolExecutor, until_quiet: bool) -> None:
@@ -106,12 +120,10 @@ class Slot:
 
     def _exchange(self, results: list[tuple[Work, advancing.Result]]) -> list[Work]:
         """Report what is done and take what is next."""
-        if results:
-            advancing.report(self.session, results)
-            self.steps += len(results)
-            self.changed.update(work.execution_id for work, _ in results)
         room = self._room()
-        works = claiming.claim(self.session, room) if room else []
+        works = advancing.exchange(self.session, results, room)
+        self.steps += len(results)
+        self.changed.update(work.execution_id for work, _ in results)
         events.claimed(works)
         self.changed.update(work.execution_id for work in works)
         self.leaves_work = bool(room) and len(works) == room
@@ -151,7 +163,11 @@ class Slot:
         finally:
             close_old_connections()
         self.finished.put((work, outcome))
-        os.write(self.bell, b".")
+        if self.is_lost:
+            self._report_late()
+            connection.close()
+        else:
+            os.write(self.bell, b".")
 
     def _run(self, work: Work, agent: Agent | None) -> Outcome:
         if agent is None:
@@ -162,11 +178,23 @@ class Slot:
     def _gathered(self) -> list[tuple[Work, advancing.Result]]:
         """The results that have come in from the threads."""
         results = []
-        while not self.finished.empty():
-            work, outcome = self.finished.get()
-            results.append((work, _result(outcome)))
+        with contextlib.suppress(stdlib_queue.Empty):
+            while True:
+                work, outcome = self.finished.get_nowait()
+                results.append((work, _result(outcome)))
         self.in_flight -= len(results)
         return results
+
+    def _report_late(self) -> None:
+        """What came in after the lease was lost: refused, and stored for people to see."""
+        while results := self._gathered():
+            advancing.report(self.session, results)
+
+    def _hang_up(self) -> None:
+        """Close the bell, unless threads that nobody waits for may still ring it."""
+        if not self.in_flight:
+            os.close(self.ear)
+            os.close(self.bell)
 
     def _agent(self, work: Work) -> Agent | None:
         """The agent's row, at most a second old."""
@@ -185,7 +213,7 @@ class Slot:
             workforce.beat()
             self.renewed_at = now
         if now - self.looked_at > TICK_SECONDS:
-            sessions.reap()
+            sessions.reap(self.session)
             timers.fire_due()
             self.looked_at = now
 

@@ -71,7 +71,9 @@ def _requirement(task: Task) -> selection.Requirement:
 
 def _free_slot(key: str) -> AgentSlot | None:
     slots = AgentSlot.objects.select_for_update(skip_locked=True)
-    return slots.filter(agent_key=key, task__isnull=True, is_retired=False).first()
+    return slots.filter(
+        agent_key=key, task__isnull=True, session__isnull=True, is_retired=False
+    ).first()
 
 
 def _record(task: Task, key: str, choice: selection.Choice) -> None:
@@ -85,6 +87,8 @@ def _record(task: Task, key: str, choice: selection.Choice) -> None:
 
 
 def _make_ready_again(execution: Execution, task_id: int) -> None:
+    task = Task.objects.filter(pk=task_id, state=State.PENDING)
+    task.filter(attempt=0).update(agent_key="")
     if execution.state in (State.PENDING, State.RUNNING):
-        Task.objects.filter(pk=task_id, state=State.PENDING, waits_on=0).update(is_ready=True)
+        task.filter(waits_on=0).update(is_ready=True)
     transitions.doorbell([execution.pk], "agents", work=True)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.db import transaction
+from django.db import connection, transaction
 
 from agents.models import Agent
 from workflows.models import AgentSlot, Lane, LaneMember
@@ -12,15 +12,21 @@ from workflows.models import AgentSlot, Lane, LaneMember
 from . import selection
 
 
+LANES_LOCK = 1 << 61
+
+
 def serve_new_lane(*, instance: Lane, created: bool, **_: Any) -> None:
     """A new requirement was published: find who serves it."""
     if created:
-        refresh_lane(instance, list(Agent.objects.all()))
+        with transaction.atomic():
+            _one_at_a_time()
+            refresh_lane(instance, list(Agent.objects.all()))
 
 
 def refresh_agent(agent: Agent) -> None:
     """An agent was registered or changed: its slots and every lane's members follow."""
     with transaction.atomic():
+        _one_at_a_time()
         _fit_slots(agent)
         agents = list(Agent.objects.all())
         for lane in Lane.objects.select_for_update().order_by("pk"):
@@ -31,7 +37,9 @@ def forget_agent(key: str) -> None:
     """An agent was removed: no lane offers it any more; work in flight finishes."""
     with transaction.atomic():
         LaneMember.objects.filter(agent_key=key).delete()
-        AgentSlot.objects.filter(agent_key=key, task__isnull=True).delete()
+        AgentSlot.objects.filter(
+            agent_key=key, task__isnull=True, session__isnull=True
+        ).delete()
         AgentSlot.objects.filter(agent_key=key).update(is_retired=True)
 
 
@@ -53,6 +61,12 @@ def candidate(agent: Agent, load: int = 0) -> selection.Candidate:
     )
 
 
+def _one_at_a_time() -> None:
+    """A lane and an agent that are new at the same moment would not see each other."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_xact_lock(%s)", [LANES_LOCK])
+
+
 def _write_members(lane: Lane, members: list[Agent]) -> None:
     lane.members.exclude(agent_key__in=[agent.key for agent in members]).delete()
     LaneMember.objects.bulk_create(
@@ -67,7 +81,7 @@ def _write_members(lane: Lane, members: list[Agent]) -> None:
 def _fit_slots(agent: Agent) -> None:
     """As many usable slots as the cap; slots above it retire, free ones at once."""
     slots = AgentSlot.objects.select_for_update().filter(agent_key=agent.key)
-    usable = list(slots.order_by("is_retired", "task", "pk"))
+    usable = list(slots.order_by("is_retired", "session", "task", "pk"))
     keep = usable[: agent.max_concurrent_tasks]
     surplus = usable[agent.max_concurrent_tasks :]
     AgentSlot.objects.filter(pk__in=[slot.pk for slot in keep]).update(is_retired=False)

@@ -16,11 +16,13 @@ from workflows.engine import transitions
 from workflows.errors import InvalidDefinition
 from workflows.graph.validation import Problem
 from workflows.models import AgentSlot
+from workflows.models.definitions import KEY
 
 from . import lanes
 
 FIELDS = ("name", "description", "role", "kind", "capabilities", "max_concurrent_tasks", "status",
           "config")
+TAKEN = Q(session__isnull=False) | Q(task__isnull=False)  # by running work, or by a reservation
 
 
 def register_agent(
@@ -61,6 +63,8 @@ def problems(key: str, values: Mapping[str, Any]) -> list[Problem]:
     found = []
     if not key:
         found.append(Problem("", "key", "Give the agent a key."))
+    elif len(key) > 100 or not KEY.regex.match(key):
+        found.append(Problem(key, "key", f"{KEY.message} At most 100 characters."))
     for name, known in (("role", Role.values), ("kind", Kind.values),
                         ("status", Agent.Status.values)):
         if name in values and values[name] not in known:
@@ -98,7 +102,7 @@ def _loads(agents: Iterable[Agent]) -> list[dict[str, Any]]:
         row["agent_key"]: row
         for row in AgentSlot.objects.filter(agent_key__in=[agent.key for agent in chosen])
         .values("agent_key")
-        .annotate(busy=Count("pk", filter=Q(task__isnull=False)), total=Sum("assigned_total"))
+        .annotate(busy=Count("pk", filter=TAKEN), total=Sum("assigned_total"))
     }
     return [_load(agent, counts.get(agent.key, {"busy": 0, "total": 0})) for agent in chosen]
 

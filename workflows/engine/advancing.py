@@ -13,7 +13,7 @@ from workflows.errors import InvalidExpression
 from workflows.graph import routing
 from workflows.models.runs import task_id
 
-from . import approvals, events, graphs, transitions
+from . import approvals, claiming, events, graphs, transitions
 from .claiming import Work
 
 CHANCE = random.Random()  # noqa: S311 spreads retries, keeps no secret
@@ -52,42 +52,46 @@ class Released:
 Result = Completed | Broken | WaitsForPeople | Released
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """A result that came too late: its lease had passed on. Stored in the audit, not applied."""
+def exchange(
+    session_id: int | None, results: Sequence[tuple[Work, Result]], want: int
+) -> list[Work]:
+    """Apply the results of a session's work, each exactly once, and lend it up to `want` tasks.
 
-    work: Work
-    result: Result
-
-
-def report(session_id: int | None, results: Sequence[tuple[Work, Result]]) -> list[Refusal]:
-    """Apply the results of a session's work, each exactly once; the refused ones are returned.
-
-    A result routed on variables that another branch changed meanwhile is routed again.
+    A result routed on variables that another branch changed meanwhile is routed again; one whose
+    lease has passed on is stored in the audit and refused.
     """
-    left, refused = list(results), []
-    while left:
-        effects = _apply(session_id, left)
+    works: list[Work] = []
+    left = list(results)
+    while left or want:
+        effects = _apply(session_id, left, want)
+        works += claiming.lent(effects)
         stale = {effect.task_id: effect for effect in effects if effect.what == "stale"}
         late = {effect.task_id for effect in effects if effect.what == "refused"}
-        refused += [Refusal(work, result) for work, result in left if work.task_id in late]
+        if late:
+            _record_refused([pair for pair in left if pair[0].task_id in late])
         events.announce(left, effects)
         left = [(_reread(work, stale[work.task_id]), result)
                 for work, result in left if work.task_id in stale]
-    if refused:
-        _record_refused(refused)
-    return refused
+        want = 0
+    return works
 
 
-def _apply(session_id: int | None, results: list[tuple[Work, Result]]) -> list[transitions.Effect]:
+def report(session_id: int | None, results: Sequence[tuple[Work, Result]]) -> None:
+    """`exchange` without asking for more."""
+    exchange(session_id, results, 0)
+
+
+def _apply(
+    session_id: int | None, results: list[tuple[Work, Result]], want: int
+) -> list[transitions.Effect]:
     outcomes = [_outcome(work, result) for work, result in results]
     waiting = [work for work, result in results if isinstance(result, WaitsForPeople)]
     if not waiting:
-        return transitions.finish(session_id, outcomes)
+        return transitions.advance(session_id, outcomes, want)
     with transaction.atomic():
-        effects = transitions.finish(session_id, outcomes)
-        refused = {effect.task_id for effect in effects}
-        approvals.open_for([work for work in waiting if work.task_id not in refused])
+        effects = transitions.advance(session_id, outcomes, want)
+        unapplied = {row.task_id for row in effects if row.what != "work"}
+        approvals.open_for([work for work in waiting if work.task_id not in unapplied])
     return effects
 
 
@@ -144,18 +148,19 @@ def _reread(work: Work, effect: transitions.Effect) -> Work:
     )
 
 
-def _record_refused(refused: list[Refusal]) -> None:
+def _record_refused(refused: list[tuple[Work, Result]]) -> None:
+    """A late result is not applied, but what it said is kept."""
     with transaction.atomic():
         transitions.record(
             transitions.Entry(
-                kind="result.refused", entity_type="task", entity_id=str(item.work.task_id),
-                actor=f"agent:{item.work.agent_key}" if item.work.agent_key else "system",
-                execution_id=item.work.execution_id, task_id=item.work.task_id,
-                attempt=item.work.attempt, agent_id=item.work.agent_key or None,
-                lease_token=item.work.fence,
-                data={"key": item.work.key, "reason": "lease_passed_on", **_shown(item.result)},
+                kind="result.refused", entity_type="task", entity_id=str(work.task_id),
+                actor=f"agent:{work.agent_key}" if work.agent_key else "system",
+                execution_id=work.execution_id, task_id=work.task_id,
+                attempt=work.attempt, agent_id=work.agent_key or None,
+                lease_token=work.fence,
+                data={"key": work.key, "reason": "lease_passed_on", **_shown(result)},
             )
-            for item in refused
+            for work, result in refused
         )
 
 

@@ -32,11 +32,11 @@ def refusal(approval: Approval, user: AbstractBaseUser) -> str:
     return ""
 
 
-def cancel_open(execution_id: int) -> None:
-    """Withdraw the open questions of an execution that is locked and being stopped."""
-    Approval.objects.filter(execution_id=execution_id, state=Approval.State.OPEN).update(
-        state=Approval.State.CANCELLED, decided_at=clock.now()
-    )
+def cancel_open(execution_id: int, task_id: int | None = None) -> None:
+    """Withdraw the open questions of a locked execution that is being stopped, or of one task."""
+    of_task = {} if task_id is None else {"task_id": task_id}
+    asked = Approval.objects.filter(execution_id=execution_id, state=Approval.State.OPEN, **of_task)
+    asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
 
 
 def _approval(work: claiming.Work) -> Approval:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import json
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -38,8 +38,8 @@ class Work:
 
     @property
     def input(self) -> dict[str, Any]:
-        """The node's own input overlaid by the variables, or what an operator gave instead."""
-        if self.given_input is not None and self.attempt > 1:
+        """The node's own input overlaid by the variables; what it once got, it gets again."""
+        if self.given_input is not None:
             return self.given_input
         return {**self.node.input, **self.variables}
 
@@ -49,9 +49,19 @@ class Work:
         return f"{self.execution_id}:{self.key}:1"
 
 
-def claim(session_id: int, want: int) -> list[Work]:
-    """Up to `want` tasks for a session, the most urgent first, each with agent, lease and fence."""
-    return [_work(row) for row in transitions.claim(session_id, want)]
+def lent(effects: Iterable[transitions.Effect]) -> list[Work]:
+    """The work among the effects of an exchange, the most urgent first."""
+    return [
+        Work(
+            task_id=row.task_id, execution_id=row.execution_id, version_id=row.version_id,
+            position=row.position, key=row.key, lane=row.lane, attempt=row.attempt,
+            max_attempts=row.max_attempts, fence=row.fence, agent_key=row.agent_key,
+            given_input=row.input, variables=row.variables or {},
+            variables_version=row.variables_version,
+        )
+        for row in effects
+        if row.what == "work"
+    ]
 
 
 def in_hand(task: Task) -> Work:
@@ -64,13 +74,3 @@ def in_hand(task: Task) -> Work:
         given_input=task.input, variables=execution.variables,
         variables_version=execution.variables_version,
     )
-
-
-def _work(row: tuple[Any, ...]) -> Work:
-    *rest, given, variables, version = row
-    return Work(*rest, _object(given), _object(variables) or {}, version)
-
-
-def _object(value: Any) -> dict[str, Any] | None:
-    loaded: dict[str, Any] | None = json.loads(value) if isinstance(value, str) else value
-    return loaded

@@ -52,6 +52,8 @@ def _decide(
         raise AlreadyDecided()
     if approval.execution.state not in (State.RUNNING, State.PAUSED):
         raise AlreadyDecided(f"The execution is {approval.execution.get_state_display().lower()}.")
+    if approval.decisions.filter(user=by).exists():
+        raise AlreadyDecided("You have already decided.")
     if not by.has_perm(PERMISSION) or approvals.refusal(approval, by):
         raise NotAllowed(approvals.refusal(approval, by) or "")
     if digest is not None and digest != approval.digest:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema_rs
 from django.contrib.auth.models import AbstractBaseUser
+from django.core.exceptions import ValidationError
 from django.db import transaction
 
 from workflows.errors import InvalidDefinition
@@ -28,9 +30,7 @@ def register_workflow(
     """
     known = definition.get("key") or definition.get("workflow_id")
     with transaction.atomic():
-        workflow, _ = Workflow.objects.update_or_create(
-            key=known or "", defaults=_workflow_fields(definition)
-        )
+        workflow = _draft(str(known or ""), _workflow_fields(definition))
         _write_tasks(workflow, definition.get("tasks", []))
         return publish(workflow, by=by)
 
@@ -180,10 +180,40 @@ def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
+def _draft(key: str, fields: dict[str, Any]) -> Workflow:
+    """The workflow with this key and these fields, saved; raises InvalidDefinition."""
+    workflow = Workflow.objects.filter(key=key).first() or Workflow(key=key, name=key)
+    for name, given in fields.items():
+        setattr(workflow, name, given)
+    found = _field_problems(workflow, "")
+    if found:
+        raise InvalidDefinition(found)
+    workflow.save()
+    return workflow
+
+
 def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
     rows = [_task(workflow, position, task) for position, task in enumerate(tasks)]
+    found = [problem for row in rows for problem in _field_problems(row, row.key)]
+    found += [Problem(key, "key", f"The key “{key}” is used {count} times.")
+              for key, count in Counter(row.key for row in rows).items() if count > 1]
+    if found:
+        raise InvalidDefinition(found)
     workflow.task_definitions.all().delete()
     TaskDefinition.objects.bulk_create(rows)
+
+
+def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Problem]:
+    """What the fields' own rules say against a row that has not been saved yet."""
+    try:
+        row.clean_fields(exclude=["workflow", "published"])
+    except ValidationError as error:
+        return [
+            Problem(element, field, message)
+            for field, messages in error.message_dict.items()
+            for message in messages
+        ]
+    return []
 
 
 def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDefinition:

@@ -54,7 +54,7 @@ def announce(results: Sequence[tuple[Any, Any]], effects: Sequence[transitions.E
     """Publish what a report changed. Costs nothing while nobody listens."""
     if not (_handlers["task_state_changed"] or _handlers["execution_state_changed"]):
         return
-    unapplied = {effect.task_id for effect in effects}
+    unapplied = {effect.task_id for effect in effects if effect.what != "work"}
     names = {"Completed": "completed", "Broken": "failed", "WaitsForPeople": "paused",
              "Released": "failed"}
     for work, result in results:

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
+from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
 import jsonschema_rs
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
-from django.db.models import F
+from django.db.models import Exists, F, OuterRef
 
 from workflows import clock, queue
 from workflows.errors import IllegalTransition, InvalidInput, UnknownTask, UnknownWorkflow
@@ -50,6 +52,10 @@ def check_input(schema: Mapping[str, Any], given: Any) -> None:
     """Raise InvalidInput that lists every place where `given` misses the JSON Schema."""
     if not isinstance(given, dict):
         raise InvalidInput(["the input is not a JSON object"])
+    try:
+        json.dumps(given, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput([f"the input is not JSON: {error}"]) from error
     if not schema:
         return
     found = [
@@ -62,8 +68,7 @@ def check_input(schema: Mapping[str, Any], given: Any) -> None:
 
 def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Steps in flight finish, nothing new starts, timers wait. Raises IllegalTransition."""
-    with transaction.atomic():
-        execution = transitions.lock(execution_id)
+    with _locked(execution_id, by) as execution:
         entries = through_running(execution, transitions.actor(by))
         entries.append(transitions.move(
             execution, State.PAUSED, by=transitions.actor(by), reason=reason,
@@ -76,8 +81,7 @@ def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -
 
 def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Go on after a pause; what finished meanwhile moves on. Raises IllegalTransition."""
-    with transaction.atomic():
-        execution = transitions.lock(execution_id)
+    with _locked(execution_id, by) as execution:
         if execution.state != State.PAUSED:
             raise IllegalTransition(execution.state, State.RUNNING, str(execution))
         entries = [transitions.move(
@@ -94,9 +98,9 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Stop an execution for good: nothing starts, late results are refused. Raises IllegalTransition."""
-    with transaction.atomic():
-        execution = transitions.lock(execution_id)
+    with _locked(execution_id, by) as execution:
         who = transitions.actor(by)
+        _let_go(execution)
         entries = [
             entry
             for task in execution.tasks.exclude(
@@ -106,7 +110,6 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
         ]
         entries += _cancelled(execution, who, reason)
         approvals.cancel_open(execution_id)
-        _let_go(execution)
         Execution.objects.filter(pk=execution_id).update(open_tasks=0)
         return written(execution, entries)
 
@@ -118,13 +121,12 @@ def retry(
 
     Raises UnknownTask, IllegalTransition when nothing of it has failed.
     """
-    with transaction.atomic():
-        execution = transitions.lock(execution_id)
-        failed = list(execution.tasks.filter(state=State.FAILED))
-        chosen = [task for task in failed if task_id in (None, task.pk)]
+    with _locked(execution_id, by) as execution:
         if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
             raise UnknownTask()
-        if not chosen and execution.state != State.FAILED:
+        failed = list(execution.tasks.filter(state=State.FAILED))
+        chosen = [task for task in failed if task_id in (None, task.pk)]
+        if execution.is_final or not (chosen or task_id is None and _can_go_on(execution)):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
         reopen(execution, chosen, by=transitions.actor(by), reason=reason)
         return written(execution, [])
@@ -171,6 +173,31 @@ def get_execution_status(execution_id: int) -> dict[str, Any]:
         "task_stats": dict(stats),
         "log_entries": head or 0,
     }
+
+
+@contextmanager
+def _locked(execution_id: int, by: AbstractBaseUser | None) -> Iterator[Execution]:
+    """The execution in a transaction of its own; a change that the table forbids is recorded."""
+    try:
+        with transaction.atomic():
+            yield transitions.lock(execution_id)
+    except IllegalTransition as error:
+        _record_refused(execution_id, error, transitions.actor(by))
+        raise
+
+
+def _record_refused(execution_id: int, error: IllegalTransition, by: str) -> None:
+    with transaction.atomic():
+        transitions.record([transitions.Entry(
+            kind="transition.refused", entity_type="execution", entity_id=str(execution_id),
+            actor=by, execution_id=execution_id,
+            data={"was": error.old, "asked": error.new, "why": str(error)},
+        )])
+
+
+def _can_go_on(execution: Execution) -> bool:
+    """Whether an execution failed with work left over, as it does at its deadline."""
+    return execution.state == State.FAILED and execution.open_tasks > 0
 
 
 def _published(key: str) -> tuple[Workflow, Version]:
@@ -247,13 +274,14 @@ def _cancelled(subject: Execution | Task, by: str, reason: str) -> list[transiti
 
 
 def _let_go(execution: Execution) -> None:
-    ids = list(execution.tasks.values_list("pk", flat=True))
-    AgentSlot.objects.filter(task__in=ids).update(task=None, session=None)
+    transitions.let_go(execution.tasks.all())
     execution.timers.all().delete()
 
 
 def _make_ready(execution: Execution) -> None:
-    execution.tasks.filter(state=State.PENDING, waits_on=0).update(is_ready=True)
+    reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
+    waiting = execution.tasks.filter(state=State.PENDING, waits_on=0)
+    waiting.exclude(Exists(reserved)).update(is_ready=True)
 
 
 def _renew_deadline(execution: Execution) -> None:

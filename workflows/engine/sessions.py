@@ -8,7 +8,8 @@ import socket
 from django.conf import settings
 from django.db import connection, transaction
 
-from workflows.models import Session, State, Task
+from workflows.graph.retry import LOST
+from workflows.models import AgentSlot, Session, State, Task
 
 from . import advancing, claiming, transitions
 
@@ -61,32 +62,36 @@ def live() -> int:
     return count
 
 
-def reap() -> int:
+def reap(own: int | None = None) -> int:
     """Take back the work of dead sessions; how many tasks.
 
     A session is dead when its connection is gone (its advisory lock is free) or its lease ran out.
+    `own` is the session of this connection, to which its own lock looks free.
     """
     lost = 0
-    for session_id in _dead():
+    for session_id in _dead(own):
         lost += _take_back(session_id)
     return lost
 
 
-def _dead() -> list[int]:
+def _dead(own: int | None) -> list[int]:
     with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "SELECT id FROM workflows_session WHERE expires_at < now() "
-            "OR pg_try_advisory_xact_lock(%s + id) FOR UPDATE SKIP LOCKED",
-            [LOCK_SPACE],
+            "SELECT id FROM workflows_session WHERE id IS DISTINCT FROM %s AND (expires_at < now() "
+            "OR pg_try_advisory_xact_lock(%s + id)) FOR UPDATE SKIP LOCKED",
+            [own, LOCK_SPACE],
         )
         return [row[0] for row in cursor.fetchall()]
 
 
 def _take_back(session_id: int) -> int:
-    tasks = list(Task.objects.filter(session=session_id, state=State.RUNNING))
-    lost = advancing.Broken("The worker that ran it was lost.", "lost", by=transitions.SYSTEM)
+    lost = advancing.Broken("The worker that ran it was lost.", LOST, by=transitions.SYSTEM)
     with transaction.atomic():
+        if not Session.objects.select_for_update().filter(pk=session_id).exists():
+            return 0
+        tasks = list(Task.objects.filter(session=session_id, state=State.RUNNING))
         advancing.report(session_id, [(claiming.in_hand(task), lost) for task in tasks])
+        AgentSlot.objects.filter(session=session_id).update(session=None)
         Session.objects.filter(pk=session_id).delete()
         if tasks:
             transitions.doorbell([task.execution_id for task in tasks], work=True)

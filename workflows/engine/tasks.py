@@ -10,10 +10,10 @@ from django.db.models import F
 
 from workflows import clock
 from workflows.errors import IllegalTransition, UnknownExecution
-from workflows.models import AgentSlot, Execution, State, Task, Timer
+from workflows.models import Execution, State, Task, Timer
 from workflows.models.states import is_allowed
 
-from . import advancing, claiming, events, executions, transitions
+from . import advancing, approvals, claiming, events, executions, transitions
 
 
 def transition_state(
@@ -49,7 +49,7 @@ def _move(
     execution: Execution, task: Task, new: str, by: AbstractBaseUser | None, reason: str
 ) -> bool:
     who = transitions.actor(by)
-    if not is_allowed(task.state, new):
+    if not is_allowed(task.state, new) or _is_closed(execution, new):
         _record_refused(task, new, who, reason)
         return False
     match new:
@@ -66,19 +66,31 @@ def _move(
     return True
 
 
+def _is_closed(execution: Execution, new: str) -> bool:
+    """A finished execution takes no step any more; a paused or failed one begins none."""
+    if new == State.RUNNING:
+        return execution.state not in (State.PENDING, State.RUNNING)
+    return execution.is_final
+
+
 def _taken(task: Task) -> Task:
     """The running task, taken from the session that holds it: its late result will be refused."""
     if task.session is not None:
+        transitions.let_go([task])
         task.session, task.fence = None, task.fence + 1
         task.save(update_fields=["session", "fence"])
     return task
 
 
 def _plain(execution: Execution, task: Task, new: str, who: str, reason: str) -> None:
-    """RUNNING by hand, PAUSED and CANCELLED."""
-    entries = _begun(execution, who) if new == State.RUNNING else []
+    """RUNNING by hand, PAUSED and CANCELLED. A reserved slot is kept while the task runs."""
     change = _change_of_open_tasks(task, new)
-    AgentSlot.objects.filter(task=task.pk).update(task=None, session=None)
+    is_last = execution.open_tasks + change == 0
+    entries = _begun(execution, who) if new == State.RUNNING or is_last else []
+    if new != State.RUNNING:
+        transitions.let_go([task])
+    if task.state == State.PAUSED:
+        approvals.cancel_open(execution.pk, task.pk)
     Timer.objects.filter(task=task).delete()
     entries.append(transitions.move(task, new, by=who, reason=reason, **_fields(task, new)))
     transitions.record(entries)

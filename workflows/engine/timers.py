@@ -8,7 +8,7 @@ from django.db.models import F
 from workflows import clock
 from workflows.models import Execution, State, Task, Timer
 
-from . import advancing, approvals, claiming, executions, transitions
+from . import advancing, approvals, claiming, executions, graphs, transitions
 
 BATCH = 500
 
@@ -65,7 +65,7 @@ def _time_out_task(timer: Timer) -> None:
 
 def _time_out_execution(timer: Timer) -> None:
     execution = Execution.objects.get(pk=timer.execution_id)
-    minutes = round((timer.due_at - execution.created_at).total_seconds() / 60)
+    minutes = graphs.of(execution.version_id).timeout_minutes
     fail(timer.execution_id, f"It did not finish within {minutes} minutes.", "execution_timeout")
 
 
@@ -80,6 +80,7 @@ def fail(execution_id: int, error: str, kind: str) -> None:
             entries.append(transitions.move(task, State.RUNNING, by=transitions.SYSTEM))
         transitions.record(entries)
         running = execution.tasks.filter(state=State.RUNNING)
+        transitions.let_go(running)
         running.update(session=None, fence=F("fence") + 1)
         broken = advancing.Broken(error, kind, is_retryable=False, by=transitions.SYSTEM)
         advancing.report(None, [(claiming.in_hand(task), broken) for task in running.all()])

@@ -1,12 +1,13 @@
 """The only writer of a state: guarded update and audit rows together, in one transaction.
 
-The hot path (`claim`, `finish`, `start`) is one database function per call; an operator's or a
+The hot path (`advance`, `start`) is one database function per call; an operator's or a
 timer's move is the ORM under the execution's lock. docs/architecture.md has the lock order.
 """
 
 from __future__ import annotations
 
 import json
+from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -16,7 +17,7 @@ from django.db import connection
 from django.db.models import Model
 
 from workflows.errors import IllegalTransition, StaleState, UnknownExecution
-from workflows.models import AuditHead, Execution, Task
+from workflows.models import AgentSlot, AuditHead, Execution, Task
 from workflows.models.states import is_allowed
 
 SYSTEM = "system"
@@ -43,12 +44,21 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """What `finish` reports beside the plain: stale, refused or ended."""
+    """A row of `advance`: "work" lent, or a result that was "stale" or "refused", or an "ended" run."""
 
     what: str
     task_id: int | None
     execution_id: int
+    version_id: int | None
+    position: int | None
+    key: str | None
+    lane: int | None
+    attempt: int | None
+    max_attempts: int | None
+    fence: int | None
+    agent_key: str | None
     state: str | None
+    input: dict[str, Any] | None
     variables: dict[str, Any] | None
     variables_version: int | None
 
@@ -60,7 +70,8 @@ def actor(by: AbstractBaseUser | None) -> str:
 
 def lock(execution_id: int) -> Execution:
     """The execution, locked until the transaction ends; raises UnknownExecution."""
-    if not AuditHead.objects.select_for_update().filter(execution_id=execution_id).exists():
+    head = AuditHead.objects.select_for_update().filter(execution_id=execution_id, execution_id__gt=0)
+    if not head.exists():
         raise UnknownExecution(f"There is no execution {execution_id}.")
     return Execution.objects.get(pk=execution_id)
 
@@ -103,22 +114,35 @@ def start(version_id: int, runs: Sequence[Mapping[str, Any]]) -> list[int]:
     return ids
 
 
-def claim(session_id: int, want: int) -> list[tuple[Any, ...]]:
-    """Lend up to `want` ready tasks to a session: rows as sql/claim.sql returns them."""
-    return _call("SELECT * FROM workflows_claim(%s, %s)", [session_id, want])
+def advance(
+    session_id: int | None, outcomes: Sequence[Mapping[str, Any]], want: int
+) -> list[Effect]:
+    """One exchange with a session (None: a person's hand), as sql/advance.sql describes it."""
+    rows = _call(
+        "SELECT * FROM workflows_advance(%s, %s, %s)", [session_id, _json(outcomes), want]
+    )
+    return [
+        Effect(*plain, input=_load(given), variables=_load(seen), variables_version=version)
+        for *plain, given, seen, version in rows
+    ]
 
 
-def finish(session_id: int | None, outcomes: Sequence[Mapping[str, Any]]) -> list[Effect]:
-    """Apply outcomes of running tasks, exactly once each. See sql/finish.sql."""
-    rows = _call("SELECT * FROM workflows_finish(%s, %s)", [session_id, _json(outcomes)])
-    return [Effect(what, task, run, state, _load(seen), version)
-            for what, task, run, state, seen, version in rows]
+def end(execution_id: int) -> str | None:
+    """End a locked, running execution if nothing is left of it to do; the state it ended in."""
+    state: str | None = _call("SELECT workflows_end_one(%s)", [execution_id])[0][0]
+    return state
 
 
-def end(execution_id: int) -> list[tuple[int, str]]:
-    """End a locked, running execution if nothing is left of it to do."""
-    ids = [execution_id]
-    return _call("SELECT * FROM workflows_end(%s::bigint[], %s::bigint[])", [ids, ids])
+def let_go(tasks: Iterable[Task]) -> None:
+    """Give back the capacity that tasks stand on which are taken from whoever runs them."""
+    chosen = list(tasks)
+    AgentSlot.objects.filter(task__in=[task.pk for task in chosen]).update(task=None)
+    held: dict[int, list[str]] = defaultdict(list)
+    for task in chosen:
+        if task.session is not None:
+            held[task.session].append(task.agent_key)
+    for session_id, agents in sorted(held.items()):
+        _call("SELECT workflows_hold(%s, %s, '{}', '{}')", [session_id, agents])
 
 
 def fire_retries(limit: int) -> list[int]:

@@ -44,7 +44,10 @@ class LaneMember(models.Model):
 
 
 class AgentSlot(models.Model):
-    """One unit of an agent's max_concurrent_tasks: a cap that no race can exceed."""
+    """One unit of an agent's max_concurrent_tasks: a cap that no race can exceed.
+
+    `session`: the work session whose running tasks stand on it; `task`: reserved for one by hand.
+    """
 
     id = models.BigAutoField(primary_key=True)
     agent_key = models.CharField(max_length=100)

@@ -1,15 +1,14 @@
 -- Ends the executions among p_executions that have come to their end: failed when a task has failed
 -- for good or when tokens wait at joins that nothing can reach any more, else completed when nothing
 -- is open. Only p_suspects are searched for failed tasks, so an ordinary step costs the same in a
--- large execution. A paused execution ends when it is resumed. The caller holds the audit heads.
-CREATE OR REPLACE FUNCTION workflows_end(p_executions bigint[], p_suspects bigint[])
-RETURNS TABLE (execution_id bigint, state text) LANGUAGE plpgsql AS $$
-#variable_conflict use_column
+-- large execution. A paused execution ends when it is resumed. The caller holds the audit heads and
+-- appends the rows returned.
+CREATE OR REPLACE FUNCTION workflows_end(
+    p_executions bigint[], p_suspects bigint[],
+    OUT ended bigint[], OUT states text[], OUT entries workflows_audit_entry[])
+LANGUAGE plpgsql AS $$
 DECLARE
     v_now timestamptz := workflows_now();
-    v_entries workflows_audit_entry[];
-    v_ended bigint[];
-    v_states text[];
 BEGIN
     WITH live AS MATERIALIZED (
         SELECT x.id, x.open_tasks FROM workflows_execution x
@@ -33,7 +32,7 @@ BEGIN
                 AND t.state = 'pending' AND t.waits_on BETWEEN 1 AND t.needs - 1
         ) AS s ON true
     ),
-    ended AS (
+    over AS (
         UPDATE workflows_execution x SET finished_at = v_now, error = coalesce(j.reason, ''),
             state = CASE WHEN j.reason IS NULL THEN 'completed' ELSE 'failed' END
         FROM judged j WHERE x.id = j.id AND x.id = ANY (p_executions)
@@ -52,10 +51,10 @@ BEGIN
         WHERE j.reason IS NOT NULL AND t.id >= j.id << 20 AND t.id < (j.id + 1) << 20 AND t.is_ready
     ),
     unset AS (
-        DELETE FROM workflows_timer m USING ended e
+        DELETE FROM workflows_timer m USING over e
         WHERE m.execution_id = e.id AND m.kind = 'execution_timeout'
     ),
-    entries AS (
+    rows AS (
         SELECT 0 AS rank, u.id, ROW(
             u.execution_id, 'task.cancelled', 'task', u.id::text, u.id, 'pending', 'cancelled',
             'system', NULL, NULL, NULL, jsonb_build_object(
@@ -66,13 +65,9 @@ BEGIN
             e.id, 'execution.' || e.state, 'execution', e.id::text, NULL, 'running', e.state,
             'system', NULL, NULL, NULL, CASE WHEN e.error = '' THEN '{}'::jsonb
                 ELSE jsonb_build_object('error', e.error) END)::workflows_audit_entry
-        FROM ended e
+        FROM over e
     )
-    SELECT (SELECT array_agg(n.entry ORDER BY n.rank, n.id) FROM entries n),
-        array_agg(e.id), array_agg(e.state)
-    INTO v_entries, v_ended, v_states FROM ended e;
-    IF v_ended IS NOT NULL THEN
-        PERFORM workflows_append_audit(v_entries);
-    END IF;
-    RETURN QUERY SELECT * FROM unnest(v_ended, v_states);
+    SELECT (SELECT array_agg(r.entry ORDER BY r.rank, r.id) FROM rows r),
+        array_agg(o.id), array_agg(o.state)
+    INTO entries, ended, states FROM over o;
 END $$;

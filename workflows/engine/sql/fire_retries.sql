@@ -10,6 +10,7 @@ RETURNS SETOF bigint LANGUAGE sql AS $$
         RETURNING task_id
     )
     UPDATE workflows_task t SET waits_on = 0, is_ready = x.state IN ('pending', 'running')
+        AND NOT EXISTS (SELECT FROM workflows_agentslot s WHERE s.task = t.id)
     FROM due, workflows_execution x
     WHERE t.id = due.task_id AND t.id = ANY (ARRAY(SELECT task_id FROM due))
         AND x.id = t.execution_id AND t.state = 'pending'

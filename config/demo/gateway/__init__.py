@@ -1,0 +1,1 @@
+"""The demo's outside world, a process of its own: a payment gateway and suppliers' catalogues."""

@@ -1,0 +1,11 @@
+"""The demo's processes, as definitions for `engine.register_workflow`."""
+
+from __future__ import annotations
+
+from config.demo.workflows.invoice_intake import INVOICE_INTAKE
+from config.demo.workflows.order_processing import ORDER_PROCESSING
+from config.demo.workflows.supplier_sync import SUPPLIER_SYNC
+
+WORKFLOWS = (ORDER_PROCESSING, INVOICE_INTAKE, SUPPLIER_SYNC)
+
+__all__ = ["INVOICE_INTAKE", "ORDER_PROCESSING", "SUPPLIER_SYNC", "WORKFLOWS"]

@@ -1,0 +1,68 @@
+-- One exchange between a session and the engine, in one transaction: apply what it has done, move
+-- tokens on, end executions, lend it what is next, append the audit.
+-- Rows: "work" lent; "stale": route again on these variables and call again; "refused": the lease had
+-- passed on; "ended": an execution has come to its end, with its state.
+CREATE OR REPLACE FUNCTION workflows_advance(p_session bigint, p_outcomes jsonb, p_want integer)
+RETURNS TABLE (
+    what text, task_id bigint, execution_id bigint, version_id bigint, node integer, key text,
+    lane integer, attempt smallint, max_attempts smallint, fence integer, agent_key text,
+    state text, input jsonb, variables jsonb, variables_version integer)
+LANGUAGE plpgsql
+-- A statement planned while a table was empty must not go on reading all of it when it is large.
+SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
+#variable_conflict use_column
+DECLARE
+    v_given workflows_outcome[];
+    v_executions bigint[];
+    v_opened bigint[] := '{}';
+    v_ended bigint[]; v_states text[];
+    v_taken bigint[];
+    v_entries workflows_audit_entry[];
+    v_more workflows_audit_entry[];
+    s workflows_settled;
+BEGIN
+    s.freed := '{}';
+    SELECT array_agg(g), array_agg(DISTINCT g.id >> 20) INTO v_given, v_executions
+    FROM jsonb_populate_recordset(NULL::workflows_outcome, p_outcomes) AS g;
+    IF v_given IS NOT NULL THEN
+        s := workflows_settle(p_session, v_given);
+        v_entries := s.entries;
+        IF cardinality(s.done) > 0 THEN
+            v_opened := workflows_open(v_given, s.done);
+            SELECT e.ended, e.states, e.entries INTO v_ended, v_states, v_more
+            FROM workflows_end(v_executions, ARRAY(
+                SELECT g.id >> 20 FROM unnest(v_given) g
+                WHERE g.id = ANY (s.done) AND g."to" = 'failed')) AS e;
+            v_entries := v_entries || v_more;
+        END IF;
+    END IF;
+    SELECT l.taken, l.entries INTO v_taken, v_more
+    FROM workflows_lend(p_session, p_want, v_opened, s.freed) AS l;
+    v_entries := v_entries || v_more;
+    PERFORM workflows_append_audit(v_entries);
+
+    IF v_given IS NOT NULL AND cardinality(s.done) < cardinality(v_given) THEN
+        RETURN QUERY
+        SELECT CASE WHEN g.id = ANY (s.stale) THEN 'stale' ELSE 'refused' END, g.id, g.id >> 20,
+            NULL::bigint, NULL::integer, NULL::text, NULL::integer, NULL::smallint, NULL::smallint,
+            NULL::integer, NULL::text, NULL::text, NULL::jsonb, x.variables, x.variables_version
+        FROM unnest(v_given) g LEFT JOIN workflows_execution x ON x.id = g.id >> 20
+        WHERE NOT g.id = ANY (s.done);
+    END IF;
+    IF v_ended IS NOT NULL THEN
+        RETURN QUERY
+        SELECT 'ended', NULL::bigint, e.id, NULL::bigint, NULL::integer, NULL::text, NULL::integer,
+            NULL::smallint, NULL::smallint, NULL::integer, NULL::text, e.state, NULL::jsonb,
+            NULL::jsonb, NULL::integer
+        FROM unnest(v_ended, v_states) AS e(id, state);
+    END IF;
+    IF cardinality(v_taken) > 0 THEN
+        RETURN QUERY
+        SELECT 'work', t.id, t.execution_id, x.version_id, t.node, t.key::text, t.lane, t.attempt,
+            t.max_attempts, t.fence, t.agent_key::text, t.state::text, t.input, x.variables,
+            x.variables_version
+        FROM workflows_task t JOIN workflows_execution x ON x.id = t.execution_id
+        WHERE t.id = ANY (v_taken)
+        ORDER BY array_position(v_taken, t.id);
+    END IF;
+END $$;

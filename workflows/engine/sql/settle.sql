@@ -1,0 +1,75 @@
+-- Applies outcomes of tasks that p_session runs (NULL: a person's hand): each only if its task still
+-- runs for that session under that fence. Locks the audit heads of their executions, in id order.
+CREATE OR REPLACE FUNCTION workflows_settle(p_session bigint, p_given workflows_outcome[])
+RETURNS workflows_settled LANGUAGE plpgsql AS $$
+DECLARE
+    v_now timestamptz := workflows_now();
+    v_ids bigint[];
+    v_executions bigint[];
+    v_more workflows_audit_entry[];
+    s workflows_settled;
+BEGIN
+    SELECT array_agg(g.id), array_agg(DISTINCT g.id >> 20) INTO v_ids, v_executions
+    FROM unnest(p_given) AS g;
+    PERFORM 1 FROM workflows_audithead h
+    WHERE h.execution_id = ANY (v_executions) ORDER BY h.execution_id FOR NO KEY UPDATE;
+    s.stale := workflows_stale(p_given);
+
+    WITH done AS (
+        UPDATE workflows_task t SET
+            state = CASE WHEN g."to" IN ('retry', 'released') THEN 'failed' ELSE g."to" END,
+            output = CASE WHEN g."to" = 'completed' THEN g.output ELSE t.output END,
+            error = coalesce(g.error, ''), error_kind = coalesce(g.error_kind, ''),
+            input = coalesce(g.input, t.input), session = NULL,
+            attempt = t.attempt - (g."to" = 'released')::integer,
+            finished_at = CASE WHEN g."to" <> 'paused' THEN v_now END
+        FROM unnest(p_given) AS g
+        WHERE t.id = g.id AND t.id = ANY (v_ids) AND t.state = 'running'
+            AND t.session IS NOT DISTINCT FROM p_session AND t.fence = g.fence
+            AND NOT t.id = ANY (s.stale)
+        RETURNING t.id, t.execution_id, t.key, t.state, t.attempt, t.fence, t.agent_key,
+            t.timeout_seconds, g.actor, g.error, g.error_kind, g.assigned, g.data
+    ),
+    unset AS (
+        DELETE FROM workflows_timer m USING done d
+        WHERE d.timeout_seconds IS NOT NULL AND m.task_id = d.id AND m.kind = 'task_timeout'
+    )
+    SELECT coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.agent_key), '{}'), array_agg(ROW(
+        d.execution_id, 'task.' || d.state, 'task', d.id::text, d.id, 'running', d.state,
+        coalesce(d.actor, CASE WHEN d.agent_key = '' THEN 'system' ELSE 'agent:' || d.agent_key END),
+        d.attempt, nullif(d.agent_key, ''), d.fence,
+        jsonb_strip_nulls(jsonb_build_object('key', d.key, 'error', d.error, 'error_kind',
+            d.error_kind, 'set', nullif(d.assigned, '{}'))) || coalesce(d.data, '{}')
+        )::workflows_audit_entry ORDER BY array_position(v_ids, d.id))
+    INTO s.done, s.freed, s.entries FROM done d;
+
+    IF p_session IS NULL THEN
+        UPDATE workflows_agentslot a SET task = NULL WHERE a.task = ANY (s.done);
+        s.freed := '{}';
+    END IF;
+    IF EXISTS (SELECT FROM unnest(p_given) g WHERE g."to" IN ('retry', 'released')) THEN
+        WITH again AS (
+            UPDATE workflows_task t SET state = 'pending', finished_at = NULL,
+                waits_on = (g."to" = 'retry')::integer,
+                is_ready = g."to" = 'released' AND x.state IN ('pending', 'running')
+            FROM unnest(p_given) AS g, workflows_execution x
+            WHERE t.id = g.id AND t.id = ANY (s.done) AND g."to" IN ('retry', 'released')
+                AND x.id = t.execution_id
+            RETURNING t.id, t.execution_id, t.key, t.attempt, t.fence, g."to" AS went, g.delay,
+                x.state = 'paused' AS is_held
+        ),
+        due AS (
+            INSERT INTO workflows_timer(kind, execution_id, task_id, fence, due_at, is_held)
+            SELECT 'retry', a.execution_id, a.id, a.fence, v_now + a.delay * interval '1 second',
+                a.is_held
+            FROM again a WHERE a.went = 'retry'
+        )
+        SELECT array_agg(ROW(
+            a.execution_id, 'task.' || a.went, 'task', a.id::text, a.id, 'failed', 'pending', 'system',
+            a.attempt, NULL, a.fence, jsonb_strip_nulls(jsonb_build_object(
+                'key', a.key, 'delay_seconds', round(a.delay::numeric, 3))))::workflows_audit_entry)
+        INTO v_more FROM again a;
+        s.entries := s.entries || v_more;
+    END IF;
+    RETURN s;
+END $$;
