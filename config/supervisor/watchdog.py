@@ -1,0 +1,69 @@
+"""Proves again and again that work gets through; a process that merely exists proves nothing."""
+
+from __future__ import annotations
+
+import threading
+import time
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from django.db import DatabaseError, InterfaceError, connection
+
+from config import embedded
+from config.errors import StartError
+from config.supervisor.child import Child, say
+from workflows import queue
+
+CANARY_SECONDS = 10.0
+GRACE_SECONDS = 30.0
+TICK_SECONDS = 1.0
+
+
+@dataclass(slots=True)
+class Watchdog:
+    """Runs on its own thread; `stalled` tells the main thread that the worker must be replaced."""
+
+    data: Path | None
+    worker: Child | None
+    stopping: threading.Event
+    stalled: threading.Event = field(default_factory=threading.Event)
+    _next_canary: float = 0.0
+    _database_back_at: float = 0.0
+    _server_due: float = 0.0
+    _server_delay: float = 1.0
+
+    def run(self) -> None:
+        """Until the supervisor stops."""
+        while not self.stopping.wait(TICK_SECONDS):
+            self._tend_server()
+            if self.worker is not None:
+                self._tend_queue(self.worker)
+        connection.close()
+
+    def _tend_server(self) -> None:
+        if self.data is None or time.monotonic() < self._server_due:
+            return
+        try:
+            if embedded.restart(self.data):
+                say("PostgreSQL had ended; it runs again.")
+            self._server_delay = 1.0
+        except StartError as error:
+            say(f"{error} Again in {self._server_delay:g} s.")
+            self._server_due = time.monotonic() + self._server_delay
+            self._server_delay = min(self._server_delay * 2, 30.0)
+
+    def _tend_queue(self, worker: Child) -> None:
+        """Nobody can answer while the database is away, so its absence gives time anew."""
+        try:
+            self._send_canary()
+            patient_until = max(worker.started_at, self._database_back_at) + GRACE_SECONDS
+            if time.monotonic() > patient_until and not queue.is_alive():
+                self.stalled.set()
+        except (DatabaseError, InterfaceError):
+            self._database_back_at = time.monotonic()
+            connection.close()
+
+    def _send_canary(self) -> None:
+        if time.monotonic() >= self._next_canary:
+            self._next_canary = time.monotonic() + CANARY_SECONDS
+            queue.send_canary()

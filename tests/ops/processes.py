@@ -1,0 +1,64 @@
+"""Running Signalbox's commands from outside, as a person at a shell does."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Iterable
+from pathlib import Path
+
+import psutil
+
+from tests.ops.waiting import until
+
+PROJECT = Path(__file__).resolve().parents[2]
+STEERING = ("APP_ROLE", "DATABASE_URL", "DEBUG", "HOST", "PORT", "SECRET_KEY")
+
+
+def environment(data: Path, **more: str) -> dict[str, str]:
+    """As in a fresh shell: nothing of the test run's own settings."""
+    kept = {
+        name: value
+        for name, value in os.environ.items()
+        if name not in STEERING and not name.startswith(("SIGNALBOX_", "PYTEST_"))
+    }
+    return kept | {"SIGNALBOX_DATA_DIR": str(data), "PYTHONUNBUFFERED": "1", **more}
+
+
+def run(data: Path, *command: str, **more: str) -> subprocess.CompletedProcess[str]:
+    """`manage.py` with these arguments, to its end."""
+    return subprocess.run(
+        [sys.executable, "manage.py", *command],
+        cwd=PROJECT,
+        env=environment(data, **more),
+        capture_output=True,
+        text=True,
+        check=False,
+        timeout=60,
+    )
+
+
+def family(pid: int) -> list[psutil.Process]:
+    """A process and everything below it."""
+    root = psutil.Process(pid)
+    return [root, *root.children(recursive=True)]
+
+
+def is_alive(process: psutil.Process) -> bool:
+    """False for a zombie, which only waits to be collected by a parent that may never do so."""
+    try:
+        return process.is_running() and process.status() != psutil.STATUS_ZOMBIE
+    except psutil.NoSuchProcess:
+        return False
+
+
+def wait_for_end(processes: Iterable[psutil.Process], seconds: float = 5.0) -> None:
+    """Fails when one of them outlives the deadline."""
+    until(lambda: not any(is_alive(process) for process in processes), seconds)
+
+
+def kill(processes: Iterable[psutil.Process]) -> None:
+    for process in processes:
+        if is_alive(process):
+            process.kill()
