@@ -1,0 +1,13 @@
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from agents.views import workforce
+
+urlpatterns: list[URLPattern] = [
+    path("agents/", workforce.agents, name="agents"),
+    path(
+        "agents/assignments/<int:task_id>/", workforce.agent_assignments, name="agent_assignments"
+    ),
+    path("agents/<str:key>/", workforce.agent, name="agent"),
+]

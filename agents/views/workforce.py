@@ -1,0 +1,82 @@
+"""Who works here: role, capabilities, load, heartbeat; and why a task went to whom."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+from django.conf import settings
+from django.http import Http404, HttpRequest, HttpResponse
+from django.shortcuts import render
+from django.views.decorators.http import require_safe
+
+from agents import orchestrator
+from agents.models import Agent
+from workflows import access, clock
+from workflows.models import Assignment, Task
+from workflows.views import paging
+
+SEE = "agents.view_agent"
+ATTEMPTS_SHOWN = 20
+LIST_SIZE = 25
+
+
+@require_safe
+@access.requires(SEE)
+def agents(request: HttpRequest) -> HttpResponse:
+    """Every agent; for htmx the list only, or with `part=loads` the bars of the home page."""
+    context = {"rows": _rows()}
+    if not getattr(request, "htmx", False):
+        return render(request, "agents/agents.html", context)
+    is_loads = request.GET.get("part") == "loads"
+    return render(request, "agents/_loads.html" if is_loads else "agents/_list.html", context)
+
+
+@require_safe
+@access.requires(SEE)
+def agent(request: HttpRequest, key: str) -> HttpResponse:
+    """One agent: what it is, what it has, what it was given."""
+    one = Agent.objects.filter(key=key).first()
+    if one is None:
+        raise Http404
+    page = paging.page(Assignment.objects.filter(agent_key=key), request.GET, LIST_SIZE)
+    context = {
+        "row": _row(one, orchestrator.get_agent_load(key)),
+        "page": page,
+        "names": _task_names([given.task_id for given in page.rows]),
+    }
+    is_part = getattr(request, "htmx", False)
+    return render(request, "agents/_detail.html" if is_part else "agents/agent.html", context)
+
+
+@require_safe
+@access.requires(SEE)
+def agent_assignments(request: HttpRequest, task_id: int) -> HttpResponse:
+    """Why these agents: every attempt of a task with the candidates and the reasons."""
+    task = Task.objects.filter(pk=task_id).only("id", "execution_id").first()
+    if task is None:
+        raise Http404
+    rows = Assignment.objects.filter(execution_id=task.execution_id, task_id=task_id)
+    attempts = list(rows.order_by("-id")[:ATTEMPTS_SHOWN])
+    return render(request, "agents/_assignments.html", {"attempts": attempts})
+
+
+def _rows() -> list[dict[str, Any]]:
+    loads = {load["agent_id"]: load for load in orchestrator.get_all_agents_status()}
+    return [_row(one, loads.get(one.key, {})) for one in Agent.objects.order_by("name")]
+
+
+def _row(one: Agent, load: dict[str, Any]) -> dict[str, Any]:
+    silent = clock.now() - one.last_heartbeat if one.last_heartbeat else None
+    is_silent = silent is None or silent > timedelta(seconds=settings.LEASE_SECONDS)
+    return {
+        "agent": one,
+        "busy": load.get("current_tasks", 0),
+        "cap": one.max_concurrent_tasks,
+        "total": load.get("total_assigned", 0),
+        "is_silent": is_silent and one.status == Agent.Status.ACTIVE,
+    }
+
+
+def _task_names(ids: list[int]) -> dict[int, str]:
+    return dict(Task.objects.filter(pk__in=ids).values_list("pk", "name"))

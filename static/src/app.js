@@ -1,0 +1,12 @@
+import "./js/requests.js";
+import "./js/swaps.js";
+import "./js/times.js";
+import "./js/toasts.js";
+import "./js/dialogs.js";
+import "./js/menus.js";
+import "./js/palette.js";
+import "./js/keys.js";
+import "./js/diagram.js";
+import "./js/repeats.js";
+import "./js/changes.js";
+import "./js/live.js";

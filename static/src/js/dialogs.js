@@ -1,0 +1,24 @@
+// One dialog for every question: a fragment swapped into it opens it, an answer closes it.
+import { one, onClick } from "./dom.js";
+
+const dialog = one("#dialog");
+let opener = null;
+
+document.addEventListener("htmx:beforeRequest", ({ detail }) => {
+  if (detail.target === dialog) opener = detail.elt;
+});
+document.addEventListener("htmx:afterSwap", ({ detail }) => {
+  if (detail.target === dialog && dialog.firstElementChild && !dialog.open) dialog.showModal();
+});
+document.addEventListener("dialog-done", () => dialog.close());
+document.addEventListener("htmx:responseError", ({ detail }) => {
+  if (dialog?.contains(detail.elt) && detail.xhr.status !== 422) dialog.close();
+});
+dialog?.addEventListener("close", () => {
+  dialog.replaceChildren();
+  const back = opener?.isConnected ? opener : opener?.id && document.getElementById(opener.id);
+  back?.focus();
+});
+
+onClick("[data-close]", (button) => button.closest("dialog").close());
+onClick("dialog", (element, event) => event.target === element && element.close());

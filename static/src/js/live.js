@@ -1,0 +1,82 @@
+// One EventSource per browser: the tab that holds the lock listens and tells the other tabs.
+import { one } from "./dom.js";
+
+const url = document.body.dataset.live;
+const status = one("#live");
+const FIRST_RETRY = 1000;
+const LONGEST_RETRY = 20000;
+const REMEMBERED = 5000;
+let channel = null;
+let last = "";
+let isLeader = false;
+let retry = FIRST_RETRY;
+const me = Math.random().toString(36).slice(2);
+let recent = []; // what the leader has just told, for tabs that open meanwhile
+
+function show(state) {
+  status.dataset.status = state;
+  const label = status.lastElementChild;
+  label.textContent = label.dataset[state] ?? label.textContent;
+}
+
+function deliver(message) {
+  if (message.to && message.to !== me) return;
+  if (message.hello) return isLeader && welcome(message.hello);
+  if (message.last) last = message.last;
+  if (message.status) return show(message.status);
+  if (message.type) document.dispatchEvent(new CustomEvent(`signalbox:${message.type}`, { detail: message.data ?? {} }));
+}
+
+function tell(message) {
+  recent = [...recent.filter((one) => Date.now() - one.at < REMEMBERED), { at: Date.now(), message }];
+  channel?.postMessage(message);
+  deliver(message);
+}
+
+function welcome(tab) {
+  channel.postMessage({ to: tab, status: status.dataset.status });
+  for (const { at, message } of recent) if (message.type && Date.now() - at < REMEMBERED) channel.postMessage({ ...message, to: tab });
+}
+
+function address() {
+  const wanted = last ? { last } : { since: document.body.dataset.rendered };
+  return `${url}?${new URLSearchParams(wanted)}`;
+}
+
+function listen() {
+  const source = new EventSource(address());
+  source.onopen = () => {
+    retry = FIRST_RETRY;
+    tell({ status: "on" });
+  };
+  source.onerror = () => {
+    tell({ status: "off" });
+    if (source.readyState === EventSource.CLOSED) setTimeout(again, retry);
+  };
+  source.addEventListener("mark", (event) => tell({ last: event.lastEventId }));
+  source.addEventListener("changed", (event) => tell({ type: "changed", data: JSON.parse(event.data), last: event.lastEventId }));
+  source.addEventListener("resync", (event) => tell({ type: "resync", last: event.lastEventId }));
+  addEventListener("pagehide", () => source.close(), { once: true });
+}
+
+async function again() {
+  retry = Math.min(retry * 2, LONGEST_RETRY);
+  const answer = await fetch(`${url}?check=1`).catch(() => null);
+  if (answer?.status === 401 || answer?.status === 403) return tell({ status: "out" });
+  listen();
+}
+
+function lead() {
+  isLeader = true;
+  listen();
+  return new Promise(() => {}); // the lock is held until the tab goes away
+}
+
+if (url && status) {
+  channel = new BroadcastChannel("signalbox-live");
+  channel.onmessage = (event) => deliver(event.data);
+  if (navigator.locks) navigator.locks.request("signalbox-live", lead);
+  else lead(); // locks need https or localhost
+  channel.postMessage({ hello: me });
+  addEventListener("pageshow", (event) => event.persisted && location.reload());
+}

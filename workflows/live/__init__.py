@@ -1,0 +1,1 @@
+"""From a commit to every open page: LISTEN, coalesce, fan out as bare server-sent events."""

@@ -1,0 +1,50 @@
+from __future__ import annotations
+
+from django.urls import URLPattern, path
+
+from workflows.views import (
+    approvals,
+    auditing,
+    execution,
+    executions,
+    home,
+    modelling,
+    operating,
+    searching,
+    streaming,
+)
+
+urlpatterns: list[URLPattern] = [
+    path("", home.home, name="home"),
+    path("search/", searching.search, name="search"),
+    path("live/", streaming.live, name="live"),
+    path("executions/", executions.executions, name="executions"),
+    path("executions/rows/", executions.executions_rows, name="executions_rows"),
+    path("executions/<int:execution_id>/", execution.execution, name="execution"),
+    path("executions/<int:execution_id>/live/", execution.execution_live, name="execution_live"),
+    path(
+        "executions/<int:execution_id>/verify/", auditing.execution_verify, name="execution_verify"
+    ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/retry/",
+        operating.operate,
+        {"verb": "retry"},
+        name="task_retry",
+    ),
+    *(
+        path(
+            f"executions/<int:execution_id>/{verb}/",
+            operating.operate,
+            {"verb": verb},
+            name=f"execution_{verb}",
+        )
+        for verb in operating.VERBS
+    ),
+    path("inbox/", approvals.inbox, name="inbox"),
+    path("approvals/<int:approval_id>/", approvals.approval, name="approval"),
+    path("approvals/<int:approval_id>/decide/", approvals.approval_decide, name="approval_decide"),
+    path("workflows/", modelling.workflows, name="workflows"),
+    path("workflows/<str:key>/", modelling.workflow, name="workflow"),
+    path("workflows/<str:key>/start/", modelling.workflow_start, name="workflow_start"),
+    path("audit/", auditing.audit, name="audit"),
+]

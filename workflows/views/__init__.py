@@ -1,0 +1,1 @@
+"""Pages: get, check, call one verb of the engine, render a page or a fragment."""

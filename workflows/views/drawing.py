@@ -1,0 +1,170 @@
+"""The diagram: a graph's layout with the states of one execution laid over it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from functools import lru_cache
+from itertools import pairwise
+from typing import Any
+from unicodedata import east_asian_width
+
+from django.utils.translation import gettext as _
+
+from workflows.bpmn.layout import Box, Layout, Line, Point, layout
+from workflows.engine import graphs
+from workflows.errors import InvalidExpression
+from workflows.graph import expressions
+from workflows.graph.shape import HUMAN, Flow, Graph, Node
+from workflows.models import State, Task
+
+NAME_WIDTH, SUB_WIDTH = 132.0, 88.0  # pixels
+NAME_SIZE, SUB_SIZE = 14.5, 12.5
+NARROW, WIDE = frozenset("fijlrtI.,:;'|!()[] -"), frozenset("mwMWQO@%—…")
+ARROW = 6.0
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnNode:
+    """A box with what it says; `task` is None where nothing has run yet."""
+
+    node: Node
+    box: Box
+    name: str
+    sub: str
+    task: Task | None
+
+    @property
+    def state(self) -> str:
+        return self.task.state if self.task else ""
+
+    @property
+    def attempts(self) -> str:
+        return f"×{self.task.attempt}" if self.task and self.task.attempt > 1 else ""
+
+    @property
+    def is_human(self) -> bool:
+        return self.node.kind == HUMAN
+
+
+@dataclass(frozen=True, slots=True)
+class DrawnFlow:
+    """A line with how it was used: taken, active (its target runs now), skipped, or ""."""
+
+    path: str
+    head: str
+    label: Box | None
+    text: tuple[str, ...]
+    when: str
+    use: str
+
+
+@dataclass(frozen=True, slots=True)
+class Drawing:
+    """Everything the template needs, in drawing order."""
+
+    layout: Layout
+    nodes: tuple[DrawnNode, ...]
+    flows: tuple[DrawnFlow, ...]
+
+
+def drawn(
+    version_id: int, tasks: Sequence[Task] = (), variables: Mapping[str, Any] | None = None
+) -> Drawing:
+    """The diagram of a version, with the tasks of an execution on it if given."""
+    graph, placed = graphs.of(version_id), _placed(version_id)
+    latest = {task.node: task for task in tasks}
+    nodes = tuple(
+        _node(node, box, latest.get(position))
+        for position, (node, box) in enumerate(zip(graph.nodes, placed.boxes, strict=True))
+    )
+    flows = tuple(
+        _flow(flow, line, _use(graph, flow, latest, variables or {}))
+        for flow, line in zip(graph.flows, placed.lines, strict=True)
+    )
+    return Drawing(placed, nodes, flows)
+
+
+@lru_cache(maxsize=256)
+def _placed(version_id: int) -> Layout:
+    return layout(graphs.of(version_id))
+
+
+def _node(node: Node, box: Box, task: Task | None) -> DrawnNode:
+    sub = _fitted(_who(node, task), SUB_WIDTH, SUB_SIZE)
+    return DrawnNode(node, box, _fitted(node.name, NAME_WIDTH, NAME_SIZE), sub, task)
+
+
+def _who(node: Node, task: Task | None) -> str:
+    if node.kind == HUMAN:
+        asked = [*node.approval.get("groups", ()), *node.approval.get("users", ())]
+        return ", ".join(asked) or _("a person")
+    if task and task.agent_key:
+        return task.agent_key
+    return node.agent_key or ", ".join(node.capabilities) or node.role or _("any agent")
+
+
+def _use(graph: Graph, flow: Flow, tasks: Mapping[int, Task], variables: Mapping[str, Any]) -> str:
+    source, target = tasks.get(flow.source), tasks.get(flow.target)
+    if source is None or target is None:
+        return ""
+    if source.state == State.COMPLETED:
+        if not _holds(flow, source, variables):
+            return "skipped"
+        return "active" if target.state in (State.RUNNING, State.PAUSED) else "taken"
+    return "skipped" if source.state == State.CANCELLED else ""
+
+
+def _holds(flow: Flow, source: Task, variables: Mapping[str, Any]) -> bool:
+    try:
+        return not flow.when or expressions.holds(flow.when, variables, source.output or {})
+    except InvalidExpression:
+        return False
+
+
+def _flow(flow: Flow, line: Line, use: str) -> DrawnFlow:
+    return DrawnFlow(_path(line.points), _head(line.points), line.label, line.text, flow.when, use)
+
+
+def _path(points: Sequence[Point]) -> str:
+    """Straight where level, an S where not; it ends where the arrow's head begins."""
+    *rest, (x, y) = points
+    direction = 1 if x >= points[-2][0] else -1
+    shortened = [*rest, (x - ARROW * direction, y)]
+    parts = [f"M{_xy(shortened[0])}"]
+    for (x1, y1), (x2, y2) in pairwise(shortened):
+        middle = (x1 + x2) / 2
+        if abs(y1 - y2) < 0.5 or abs(x1 - x2) < 0.5:
+            parts.append(f"L{_xy((x2, y2))}")
+        else:
+            parts.append(f"C{_xy((middle, y1))} {_xy((middle, y2))} {_xy((x2, y2))}")
+    return "".join(parts)
+
+
+def _head(points: Sequence[Point]) -> str:
+    x, y = points[-1]
+    back = x - (ARROW + 2) * (1 if x >= points[-2][0] else -1)
+    return f"{_xy((back, y - 4.5))} {_xy((x, y))} {_xy((back, y + 4.5))}"
+
+
+def _xy(point: Point) -> str:
+    return f"{point[0]:.1f},{point[1]:.1f}"
+
+
+def _fitted(text: str, width: float, size: float) -> str:
+    """The text cut to a width, by rough advances of the letters."""
+    room = width
+    for at, character in enumerate(text):
+        room -= size * _advance(character)
+        if room < 0:
+            return text[: max(at - 1, 1)].rstrip() + "…"
+    return text
+
+
+def _advance(character: str) -> float:
+    """In ems."""
+    if east_asian_width(character) in "WF":
+        return 1.0
+    if character in NARROW:
+        return 0.33
+    return 0.85 if character in WIDE else 0.57
