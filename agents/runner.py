@@ -11,6 +11,7 @@ import logging
 import os
 import queue as stdlib_queue
 import select
+import signal
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -32,35 +33,77 @@ TICK_SECONDS = 1.0  # the longest an idle session waits: lost work and timers ar
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
 INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
+LAST_CALL = signal.SIGUSR2  # the supervisor's: stop taking work, you will be ended soon
 
 
 def work() -> int:
-    """Work until the time slice ends; how many steps. Survives a restart of PostgreSQL."""
-    end_at = time.monotonic() + SLICE_SECONDS
+    """Work until the time slice ends or the last call comes; how many steps.
+
+    Survives a restart of PostgreSQL.
+    """
+    end = End(time.monotonic() + SLICE_SECONDS)
+    signal.signal(LAST_CALL, end.come_now)
+    try:
+        return _work_until(end)
+    finally:
+        signal.signal(LAST_CALL, signal.SIG_IGN)
+        end.close()
+
+
+def _work_until(end: End) -> int:
     steps = 0
-    while time.monotonic() < end_at:
+    while not end.has_come:
         try:
-            steps += Slot(end_at).run()
+            steps += Slot(end).run()
         except (OperationalError, InterfaceError) as error:
             log.warning("The database went away; trying again. %s", str(error).strip())
             _start_over()
         except Exception:
             log.exception("A session broke off; what it ran is taken back and tried again.")
             _start_over()
-    with transaction.atomic():
-        queue.wake()
+    if not end.is_last_call:
+        with transaction.atomic():
+            queue.wake()
     return steps
 
 
 def drain() -> int:
     """Run here what is ready until nothing is; how many steps. For tests and commands."""
-    return Slot(time.monotonic() + SLICE_SECONDS).run(until_quiet=True)
+    end = End(time.monotonic() + SLICE_SECONDS)
+    try:
+        return Slot(end).run(until_quiet=True)
+    finally:
+        end.close()
 
 
 def _start_over() -> None:
     """Without its connection a session is dead, and the next reap takes back what it ran."""
     connection.close()
     threading.Event().wait(0.2)
+
+
+class End:
+    """When a slot is to take no more work; a signal may bring it forward and wake who waits."""
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.is_last_call = False
+        self.ear, self.bell = os.pipe()
+        os.set_blocking(self.ear, False)
+
+    @property
+    def has_come(self) -> bool:
+        return time.monotonic() >= self.at
+
+    def come_now(self, *_: object) -> None:
+        """What the supervisor's last call does, shortly before it stops the worker."""
+        self.at, self.is_last_call = 0.0, True
+        os.write(self.bell, b".")
+
+    def close(self) -> None:
+        """Give the pipe back; nobody may wait on it any more."""
+        os.close(self.ear)
+        os.close(self.bell)
 
 
 class LeaseLost(Exception):
@@ -70,8 +113,8 @@ class LeaseLost(Exception):
 class Slot:
     """One session from open to close."""
 
-    def __init__(self, end_at: float) -> None:
-        self.end_at = end_at
+    def __init__(self, end: End) -> None:
+        self.end = end
         self.finished: stdlib_queue.SimpleQueue[tuple[Work, Outcome]] = stdlib_queue.SimpleQueue()
         self.ear, self.bell = os.pipe()
         os.set_blocking(self.ear, False)
@@ -114,7 +157,9 @@ class Slot:
             if works or results:
                 continue
             self._ring(now=True)
-            if not self.in_flight and (until_quiet or time.monotonic() >= self.end_at):
+            if not self.in_flight and (until_quiet or self.end.has_come):
+                if until_quiet and timers.fire_due():
+                    continue
                 return
             self._wait()
 
@@ -131,7 +176,7 @@ class Slot:
         return works
 
     def _room(self) -> int:
-        if time.monotonic() >= self.end_at:
+        if self.end.has_come:
             return 0
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
@@ -232,11 +277,12 @@ class Slot:
         timeout = TICK_SECONDS if due is None else min(max(due, 0.005), TICK_SECONDS)
         connection.ensure_connection()
         database = connection.connection
-        select.select([database.fileno(), self.ear], [], [], timeout)
+        select.select([database.fileno(), self.ear, self.end.ear], [], [], timeout)
         for _ in database.notifies(timeout=0):
             pass
-        with contextlib.suppress(BlockingIOError):
-            os.read(self.ear, 4096)
+        for ear in (self.ear, self.end.ear):
+            with contextlib.suppress(BlockingIOError):
+                os.read(ear, 4096)
 
 
 def _call(work: Work, agent: Agent) -> Call:

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
+from django.contrib.auth.hashers import make_password
 from django.contrib.auth.models import Group, User
 
 from agents import orchestrator
@@ -14,9 +16,15 @@ from workflows.models import AuditEvent, Execution, Task, Version
 
 def make_user(name: str = "ada", *groups: str, password: str = "open sesame 42", **fields: Any) -> User:
     """A user in the groups named (operator, approver, modeller, auditor); none: a stranger."""
-    user = User.objects.create_user(name, password=password, **fields)
+    user = User.objects.create(username=name, password=_hashed(password), **fields)
     user.groups.set(Group.objects.filter(name__in=groups))
     return user
+
+
+@cache
+def _hashed(password: str) -> str:
+    """Half a second of work on purpose, so done once."""
+    return make_password(password)
 
 
 def make_agent(key: str = "echo", *, tool: str = "tests.echo", **fields: Any) -> Agent:
@@ -59,3 +67,25 @@ def history(execution: Execution) -> list[str]:
 def states(execution: Execution) -> dict[str, str]:
     """Task states by key."""
     return dict(execution.tasks.values_list("key", "state"))
+
+
+def human(key: str, *before: Any, **approval: Any) -> dict[str, Any]:
+    """A step that the group "approver" decides."""
+    return {"key": key, "name": key.title(), "kind": "human", "dependencies": list(before),
+            "approval": {"groups": ["approver"], **approval}}
+
+
+def start(*tasks: dict[str, Any], input: dict[str, Any] | None = None, **fields: Any) -> Execution:
+    """Publish a workflow of these tasks, as `register`, and start it."""
+    register(*tasks, **fields)
+    return engine.start_workflow(fields.get("key", "flow"), input or {})
+
+
+def task(execution: Execution, key: str) -> Task:
+    """The execution's task with a key, as it is now."""
+    return execution.tasks.get(key=key)
+
+
+def kinds(execution: Execution) -> list[str]:
+    """The kinds of an execution's audit rows, in order."""
+    return list(execution.audit_events.order_by("seq").values_list("kind", flat=True))

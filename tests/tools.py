@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import builtins
+import os
+import signal
+import threading
+from dataclasses import dataclass, field
 from typing import Any
 
 from agents.executors.contract import Call
@@ -25,3 +30,55 @@ def fail(input: dict[str, Any], call: Call) -> dict[str, Any]:
 @tool("tests.echo_on_a_thread")
 def echo_on_a_thread(input: dict[str, Any], call: Call) -> dict[str, Any]:
     return echo(input, call)
+
+
+@dataclass
+class Gate:
+    """Where a tool waits: the test sees it come in, and lets it go on."""
+
+    entered: threading.Event = field(default_factory=threading.Event)
+    opened: threading.Event = field(default_factory=threading.Event)
+
+
+gates: dict[str, Gate] = {}
+
+
+@tool("tests.wait_at_gate")
+def wait_at_gate(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Waits at the gate of its task's key until the test opens it; without a gate it passes."""
+    gate = gates.get(call.task_key)
+    if gate is not None:
+        gate.entered.set()
+        if not gate.opened.wait(30):
+            raise TimeoutError(f"Nobody opened the gate of {call.task_key}.")
+    return {"attempt": call.attempt}
+
+
+@tool("tests.raise", inline=True)
+def raise_error(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Raises the built-in error that its input names."""
+    raise getattr(builtins, input["error"])("It broke.")
+
+
+@tool("tests.obey", inline=True)
+def obey(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Does as the variable `orders` says for its key: "fail", "break" or complete with x."""
+    order = input.get("orders", {}).get(call.task_key, True)
+    if order in ("fail", "break"):
+        raise ToolFailure("As ordered.", retryable=order == "break", kind="ordered")
+    return {"x": order}
+
+
+@tool("tests.kill_the_worker")
+def kill_the_worker(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Poison: takes its whole process with it, except in attempt `survives_at`."""
+    if call.attempt == input.get("survives_at"):
+        return {"attempt": call.attempt}
+    os.kill(os.getpid(), signal.SIGKILL)
+    return {}
+
+
+@tool("tests.break_at_gate")
+def break_at_gate(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    wait_at_gate(input, call)
+    raise ToolFailure("It broke.")

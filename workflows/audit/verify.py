@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterable, Iterator
 
 from django.db import connection, transaction
 
-from . import chain
+from workflows.models import AuditCheckpoint
+
+from . import chain, verify_checkpoints
+from .findings import Finding, Report
 
 BATCH = 5_000
 COLUMNS = (
@@ -16,51 +18,46 @@ COLUMNS = (
 )
 
 
-@dataclass(frozen=True, slots=True)
-class Finding:
-    """Something wrong with a row: which execution (None: the desk's own chain), which number, what."""
+def verify(
+    execution_id: int | None = None,
+    *,
+    anchored: Iterable[AuditCheckpoint] = (),
+    keys: Iterable[str] = (),
+) -> Report:
+    """Check every row against its own hash, its neighbours and the checkpoint that seals it.
 
-    execution_id: int | None
-    seq: int
-    message: str
-
-    def __str__(self) -> str:
-        where = "the desk" if self.execution_id is None else f"execution {self.execution_id}"
-        return f"{where}, row {self.seq}: {self.message}"
-
-
-@dataclass
-class Report:
-    """What was read, and what is wrong with it, in the order of executions and rows."""
-
-    rows: int
-    chains: int
-    findings: list[Finding]
-
-    @property
-    def is_sound(self) -> bool:
-        return not self.findings
-
-
-def verify(execution_id: int | None = None) -> Report:
-    """Check every row (of one execution, or of all) against its own hash and its neighbours.
-
-    Reads one consistent snapshot, in time and memory linear in the number of rows and constant.
+    Of one execution only its own chain is read. `anchored` are checkpoints that were kept outside
+    the database, `keys` public keys to trust. Reads one consistent snapshot, in time linear in the
+    number of rows and in constant memory.
     """
-    report = Report(0, 0, [])
+    report = Report()
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ, READ ONLY")
-        last: chain.Row | None = None
-        for row, at_matches in _rows(execution_id):
-            if last is None or last.execution_id != row.execution_id:
-                report.chains += 1
-                last = None
-            report.rows += 1
-            report.findings += _wrong(row, last, at_matches)
-            last = row
-        report.findings += _truncated(execution_id)
+        _check_rows(report, execution_id)
+        for finding in _truncated(execution_id):
+            report.add(finding)
+        if execution_id is None:
+            verify_checkpoints.check(report, anchored, keys)
     return report
+
+
+def rows(execution_id: int | None) -> Iterator[tuple[chain.Row, bool]]:
+    """The rows of one execution, or all chain by chain; and whether `at` is what was hashed."""
+    for where in ["execution_id = %s"] if execution_id else ["execution_id IS NULL", "execution_id > 0"]:
+        yield from _read(where, [execution_id] if execution_id else [])
+
+
+def _check_rows(report: Report, execution_id: int | None) -> None:
+    last: chain.Row | None = None
+    for row, at_matches in rows(execution_id):
+        if last is None or last.execution_id != row.execution_id:
+            report.chains += 1
+            last = None
+        report.rows += 1
+        for finding in _wrong(row, last, at_matches):
+            report.add(finding)
+        last = row
 
 
 def _wrong(row: chain.Row, last: chain.Row | None, at_matches: bool) -> Iterator[Finding]:
@@ -75,14 +72,13 @@ def _wrong(row: chain.Row, last: chain.Row | None, at_matches: bool) -> Iterator
         yield Finding(row.execution_id, row.seq, "was changed: its hash does not match")
 
 
-def _rows(execution_id: int | None) -> Iterator[tuple[chain.Row, bool]]:
-    where = "" if execution_id is None else "WHERE execution_id = %s"
+def _read(where: str, parameters: list[int]) -> Iterator[tuple[chain.Row, bool]]:
     with connection.connection.cursor(name="audit") as cursor:  # on the server: memory stays flat
         cursor.itersize = BATCH
         cursor.execute(
-            f"SELECT {COLUMNS}, at = at_text::timestamptz FROM workflows_auditevent {where} "
-            "ORDER BY execution_id NULLS FIRST, seq",
-            [] if execution_id is None else [execution_id],
+            f"SELECT {COLUMNS}, at = at_text::timestamptz FROM workflows_auditevent "  # noqa: S608
+            f"WHERE {where} ORDER BY execution_id, seq",
+            parameters,
         )
         for *fields, at_matches in cursor:
             yield chain.Row(*fields), at_matches

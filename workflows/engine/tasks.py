@@ -41,7 +41,7 @@ def complete_by_hand(task: Task, output: dict[str, Any], *, by: str) -> None:
 
 
 def _task(execution: Execution, task_id: int | str) -> Task | None:
-    field = "pk" if isinstance(task_id, int) or str(task_id).isdigit() else "key"
+    field = "pk" if isinstance(task_id, int) or str(task_id).isdecimal() else "key"
     return execution.tasks.filter(**{field: task_id}).order_by("-id").first()
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from collections.abc import Mapping
 from functools import lru_cache
@@ -13,6 +14,7 @@ from workflows.errors import InvalidExpression
 
 MAX_LENGTH = 1000  # characters
 MAX_NESTED_MACROS = 2
+MAX_VALUE = 1_000_000  # characters of JSON
 _MACRO = re.compile(r"\.(all|exists|exists_one|map|filter)\s*\(")
 _NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -38,6 +40,23 @@ def value(source: str, variables: Mapping[str, Any], output: Mapping[str, Any] |
         return program.execute(_context(variables, output))
     except Exception as error:
         raise InvalidExpression(f"“{source}”: {error}") from error
+
+
+def assignable(
+    source: str, variables: Mapping[str, Any], output: Mapping[str, Any] | None
+) -> Any:
+    """What the expression yields, fit to be kept as a variable.
+
+    Raises InvalidExpression also for what JSON cannot hold, and for more than MAX_VALUE characters.
+    """
+    result = value(source, variables, output)
+    try:
+        size = len(json.dumps(result, allow_nan=False, ensure_ascii=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidExpression(f"“{source}” gives {result!r:.100}, not JSON: {error}") from error
+    if size > MAX_VALUE:
+        raise InvalidExpression(f"“{source}” gives {size} characters; {MAX_VALUE} is the limit.")
+    return result
 
 
 def holds(source: str, variables: Mapping[str, Any], output: Mapping[str, Any] | None) -> bool:

@@ -6,6 +6,7 @@ from dataclasses import dataclass
 from typing import Any
 
 MAX_ATTEMPTS = 1000
+LOST = "lost"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,8 +35,11 @@ class RetryPolicy:
         return min(self.max_retries + 1, MAX_ATTEMPTS)
 
     def retries(self, error_kind: str) -> bool:
-        """Whether errors of this kind are retried at all; an empty `retry_on` means every kind."""
-        return not self.retry_on or error_kind in self.retry_on
+        """Whether errors of this kind are retried at all; an empty `retry_on` means every kind.
+
+        Work whose worker was lost is no error of the work: it is always retried.
+        """
+        return not self.retry_on or error_kind == LOST or error_kind in self.retry_on
 
     def delay(self, attempt: int) -> float:
         """Seconds to wait after failed attempt number `attempt` (from 1), without jitter."""

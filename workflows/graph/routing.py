@@ -31,7 +31,7 @@ def leave(
     """
     node, flows = graph.nodes[position], graph.outgoing[position]
     assigned = {
-        name: expressions.value(source, variables, output)
+        name: expressions.assignable(source, variables, output)
         for name, source in node.output_mapping.items()
     }
     seen = {**variables, **assigned}

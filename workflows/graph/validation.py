@@ -12,6 +12,8 @@ from . import expressions, retry
 from .shape import AGENT, EVERY, HUMAN, ONE, Graph, Node
 
 MAX_NODES = 5_000
+MAX_REQUIRED = 1_000  # approvals of one question
+MAX_TITLE = 300  # characters
 RESERVED = frozenset({"vars", "output"})
 ROLES = frozenset({"", "coordinator", "worker", "reviewer", "supervisor"})
 
@@ -70,11 +72,24 @@ def _node(node: Node) -> Iterator[Problem]:
 
 
 def _approval(node: Node) -> Iterator[Problem]:
-    required = node.approval.get("required", 1)
-    if not (node.approval.get("groups") or node.approval.get("users")):
+    required, title = node.approval.get("required", 1), node.approval.get("title", "")
+    asked = [node.approval.get("groups") or [], node.approval.get("users") or []]
+    if not any(asked):
         yield Problem(node.key, "approval", "Name the groups or users who may decide.")
-    if not isinstance(required, int) or isinstance(required, bool) or required < 1:
-        yield Problem(node.key, "approval", f"“required” is {required!r}; expected 1 or more.")
+    if not all(_is_list_of_names(names) for names in asked):
+        yield Problem(node.key, "approval", "“groups” and “users” are lists of names.")
+    if type(required) is not int or not 1 <= required <= MAX_REQUIRED:
+        yield Problem(
+            node.key, "approval", f"“required” is {required!r}; expected 1 to {MAX_REQUIRED}."
+        )
+    if not isinstance(title, str) or len(title) > MAX_TITLE:
+        yield Problem(
+            node.key, "approval", f"“title” must be text of at most {MAX_TITLE} characters."
+        )
+
+
+def _is_list_of_names(given: object) -> bool:
+    return isinstance(given, list | tuple) and all(isinstance(name, str) for name in given)
 
 
 def _flows(graph: Graph, position: int) -> Iterator[Problem]:

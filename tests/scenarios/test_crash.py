@@ -1,0 +1,142 @@
+"""Something is killed in the middle of a payment: the order completes, and is charged once.
+
+The gateway runs here and holds each charge until the test lets it go, so "in the middle" is certain:
+the request has arrived, the money has not been taken, and the answer finds nobody who asked.
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+
+from config.demo.gateway.server import Gateway
+from tests.ops.processes import family, run, wait_for_end
+from tests.ops.waiting import until
+from tests.scenarios.product import Product, running
+
+pytestmark = pytest.mark.ops
+
+# A crash is noticed at once; a queue that hangs, after half a minute.
+RECOVERY_SECONDS = 45.0
+
+
+class HeldGateway(Gateway):
+    """Takes as long for a charge as the test wants."""
+
+    def __init__(self, ledger: Path) -> None:
+        super().__init__("127.0.0.1", 0, ledger, (0, 0))
+        self.arrived, self.go = threading.Event(), threading.Event()
+
+    def _take_time(self) -> None:
+        self.arrived.set()
+        self.go.wait(60)
+
+
+@pytest.fixture(scope="module")
+def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldGateway]:
+    with HeldGateway(tmp_path_factory.mktemp("gateway") / "ledger.jsonl") as held:
+        threading.Thread(target=held.serve_forever, args=(0.05,), daemon=True).start()
+        yield held
+        held.go.set()
+        held.shutdown()
+
+
+@pytest.fixture(scope="module")
+def product(gateway: HeldGateway) -> Iterator[Product]:
+    with running(gateway.url) as up:
+        yield up
+
+
+def test_a_worker_is_killed_in_the_middle_of_a_payment(
+    product: Product, gateway: HeldGateway
+) -> None:
+    execution = _in_the_middle_of_paying(product, gateway, "KILLED-WORKER")
+    _kill([_worker_of(product, execution)])
+    _is_charged_once_and_completes(product, gateway, execution, "KILLED-WORKER")
+
+
+def test_the_whole_cluster_is_killed_in_the_middle_of_a_payment(
+    product: Product, gateway: HeldGateway
+) -> None:
+    execution = _in_the_middle_of_paying(product, gateway, "KILLED-CLUSTER")
+    group = family(product.cluster().pid)
+    os.killpg(group[0].pid, signal.SIGKILL)
+    wait_for_end(group)
+    _is_charged_once_and_completes(product, gateway, execution, "KILLED-CLUSTER")
+
+
+def test_the_sentinel_is_killed_in_the_middle_of_a_payment(
+    product: Product, gateway: HeldGateway
+) -> None:
+    execution = _in_the_middle_of_paying(product, gateway, "KILLED-SENTINEL")
+    sentinel = _worker_of(product, execution).parent()
+    assert sentinel.ppid() == product.cluster().pid
+    _kill(family(sentinel.pid)[:1])
+    _is_charged_once_and_completes(product, gateway, execution, "KILLED-SENTINEL")
+
+
+def test_the_database_is_killed_in_the_middle_of_a_payment(
+    product: Product, gateway: HeldGateway
+) -> None:
+    execution = _in_the_middle_of_paying(product, gateway, "KILLED-DATABASE")
+    _kill([product.postmaster()])
+    until(lambda: "PostgreSQL had ended; it runs again." in product.output)
+    _is_charged_once_and_completes(product, gateway, execution, "KILLED-DATABASE")
+
+
+def test_the_books_are_sound_after_all_that(product: Product) -> None:
+    checked = run(product.data, "verify_audit", SIGNALBOX_DEMO="1")
+    assert checked.returncode == 0, checked.stdout
+    assert product.violations() == ""
+    states = product.ask("SELECT state, count(*) FROM workflows_execution GROUP BY state")
+    assert [state for state, _ in states] == ["completed"]
+
+
+def _in_the_middle_of_paying(product: Product, gateway: HeldGateway, order_id: str) -> int:
+    gateway.arrived.clear()
+    gateway.go.clear()
+    execution = product.start(
+        "order_processing_v1", order_id=order_id, customer_id="CUST-123",
+        items=[{"sku": "SKU-001", "quantity": 1}], total_amount=299.99,
+    )
+    assert gateway.arrived.wait(RECOVERY_SECONDS), product.output
+    assert product.task_states(execution)["process_payment"] == "running"
+    assert gateway.charges.listed(order_id) == []
+    return execution
+
+
+def _worker_of(product: Product, execution: int) -> psutil.Process:
+    """The process whose session holds the payment."""
+    [(pid,)] = product.ask(
+        "SELECT session.pid FROM workflows_task task"
+        " JOIN workflows_session session ON session.id = task.session"
+        " WHERE task.execution_id = %s AND task.key = 'process_payment'", execution,
+    )
+    return psutil.Process(pid)
+
+
+def _kill(processes: list[psutil.Process]) -> None:
+    for process in processes:
+        process.kill()
+    wait_for_end(processes)
+
+
+def _is_charged_once_and_completes(
+    product: Product, gateway: HeldGateway, execution: int, order_id: str
+) -> None:
+    gateway.go.set()
+    until(lambda: product.state(execution) == "completed", RECOVERY_SECONDS)
+    [charge] = product.charges(order_id)
+    assert (charge["amount"], charge["status"]) == (299.99, "captured")
+    [(attempts,)] = product.ask(
+        "SELECT attempt FROM workflows_task WHERE execution_id = %s AND key = 'process_payment'",
+        execution,
+    )
+    assert attempts == 2
+    assert product.reservations(execution) == [("SKU-001", 1, "shipped")]

@@ -1,0 +1,99 @@
+"""What must hold between any two steps, read from outside: tables, counters, capacity and audit."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections import Counter, defaultdict
+
+from agents.models import Agent
+from workflows.audit import rebuild
+from workflows.models import AgentSlot, Approval, AuditEvent, Execution, Session, State, Timer
+from workflows.models.states import is_allowed
+
+
+def violations() -> list[str]:
+    """Every broken promise in the database, a sentence each."""
+    found = _of_chains() + _of_capacity()
+    for execution in Execution.objects.order_by("pk"):
+        found += rebuild.differences(execution) + _of_transitions(execution)
+        found += _of_tokens(execution) + _of_the_finished(execution)
+    return found
+
+
+def hash_of(event: AuditEvent, data_digest: str) -> str:
+    """The hash that RELIABILITY 4.6 specifies for a row."""
+    fields = [
+        event.previous_hash, event.execution_id, event.seq, event.entity_type, event.entity_id,
+        event.old_state, event.new_state, event.actor, event.attempt, event.agent_id,
+        event.lease_token, event.at_text, data_digest,
+    ]
+    text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
+    return hashlib.sha256(text.encode()).hexdigest()
+
+
+def _of_chains() -> list[str]:
+    found, last = [], defaultdict(lambda: (0, ""))
+    for event in AuditEvent.objects.order_by("seq"):
+        seq, previous = last[event.execution_id]
+        if (event.seq, event.previous_hash) != (seq + 1, previous):
+            found.append(f"row {event.seq} of {event.execution_id} does not follow row {seq}")
+        if hash_of(event, event.data_digest) != event.hash:
+            found.append(f"row {event.seq} of {event.execution_id} has another hash")
+        last[event.execution_id] = (event.seq, event.hash)
+    return found
+
+
+def _of_transitions(execution: Execution) -> list[str]:
+    moves = execution.audit_events.filter(new_state__isnull=False, old_state__isnull=False)
+    return [
+        f"row {move.seq} of {execution} goes from {move.old_state} to {move.new_state}"
+        for move in moves
+        if not is_allowed(move.old_state, move.new_state)
+    ]
+
+
+def _of_tokens(execution: Execution) -> list[str]:
+    tasks = list(execution.tasks.all())
+    is_open = {
+        task.key: task.state in (State.RUNNING, State.PAUSED)
+        or (task.state == State.PENDING and (task.waits_on == 0 or task.attempt > 0))
+        for task in tasks
+    }
+    if sum(is_open.values()) != execution.open_tasks:
+        return [f"{execution} counts {execution.open_tasks} open tasks; open are {is_open}"]
+    return []
+
+
+def _of_the_finished(execution: Execution) -> list[str]:
+    if not execution.is_final:
+        return []
+    left = execution.tasks.exclude(state__in=(State.COMPLETED, State.CANCELLED, State.FAILED))
+    found = [f"{task.key} is {task.state} in a finished execution" for task in left]
+    if Approval.objects.filter(execution=execution, state=Approval.State.OPEN).exists():
+        found.append(f"an approval of the finished {execution} is open")
+    if Timer.objects.filter(execution=execution).exists():
+        found.append(f"a timer of the finished {execution} is set")
+    return found
+
+
+def _of_capacity() -> list[str]:
+    found = []
+    held = Counter(AgentSlot.objects.filter(session__isnull=False).values_list(
+        "session", "agent_key"))
+    running = Counter(
+        (task.session, task.agent_key)
+        for execution in Execution.objects.all()
+        for task in execution.tasks.filter(state=State.RUNNING, session__isnull=False)
+        if task.agent_key
+    )
+    if held != running:
+        found.append(f"slots are held as {dict(held)}; tasks run as {dict(running)}")
+    for session, _ in held:
+        if not Session.objects.filter(pk=session).exists():
+            found.append(f"session {session}, which is gone, holds a slot")
+    for agent in Agent.objects.all():
+        usable = AgentSlot.objects.filter(agent_key=agent.key, is_retired=False).count()
+        if usable != agent.max_concurrent_tasks:
+            found.append(f"{agent.key} has {usable} slots, not {agent.max_concurrent_tasks}")
+    return found

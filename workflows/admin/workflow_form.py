@@ -1,0 +1,48 @@
+from __future__ import annotations
+
+from typing import Any
+
+from django import forms
+from django.utils.translation import gettext_lazy as _
+
+from workflows.models import Workflow
+
+from .fields import ObjectField, WordsField
+
+CHANGED_MEANWHILE = _(
+    "Somebody else has changed this workflow since you opened it. Open it again to see what is new."
+)
+
+
+class WorkflowForm(forms.ModelForm):
+    """A draft without its tasks. `seen`: when what is being edited was last changed."""
+
+    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+
+    class Meta:
+        model = Workflow
+        fields = (
+            "key", "name", "description", "triggers", "priority", "timeout_minutes", "variables",
+            "input_schema", "retry_policy",
+        )
+        field_classes = {
+            "triggers": WordsField, "input_schema": ObjectField, "variables": ObjectField,
+            "retry_policy": ObjectField,
+        }
+        widgets = {"description": forms.Textarea({"rows": 2, "cols": 60})}
+        help_texts = {
+            "key": _("Programs start it by this name. Fixed once it is published."),
+            "triggers": _("Names of events that start it, separated by commas."),
+            "timeout_minutes": _("Empty: no limit."),
+            "variables": _("A JSON object; the start input is laid over it."),
+        }
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        super().__init__(*args, **kwargs)
+        self.initial["seen"] = self.instance.updated_at.isoformat() if self.instance.pk else ""
+
+    def clean(self) -> dict[str, Any]:
+        cleaned = super().clean() or self.cleaned_data
+        if cleaned.get("seen") not in ("", self.initial["seen"]):
+            raise forms.ValidationError(CHANGED_MEANWHILE, code="changed")
+        return cleaned

@@ -1,0 +1,77 @@
+"""How commands read a document from the command line, and print one to programs."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any, NoReturn
+
+from django.core.management.base import BaseCommand, CommandError, CommandParser
+
+from workflows import json_text
+from workflows.errors import Listed, WorkflowError
+
+REFUSED, BAD_USAGE = 1, 2
+
+
+def given(text: str, option: str) -> dict[str, Any]:
+    """The JSON object in an argument, or in the file that @path names.
+
+    Raises CommandError, with the exit code of bad usage, saying what is wrong where.
+    """
+    try:
+        return json_text.parsed_object(_content(text))
+    except OSError as error:
+        raise _bad(f"{option}: {text[1:]} cannot be read: {error.strerror}.") from error
+    except UnicodeDecodeError as error:
+        raise _bad(f"{option}: {text[1:]} is no UTF-8 text.") from error
+    except json_text.Malformed as error:
+        raise _bad(f"{option}: {error}") from error
+
+
+class DocumentCommand(BaseCommand):
+    """A command with --json: one document on stdout and nothing else, refusals too."""
+
+    refusal = ""  # how a refusal begins, where the error's own words do not fit
+
+    def add_arguments(self, parser: CommandParser) -> None:
+        parser.add_argument("--json", action="store_true", help="print one JSON document")
+
+    def handle(self, *args: Any, **options: Any) -> None:
+        try:
+            self.run(**options)
+        except WorkflowError as error:
+            self._refuse(error, as_json=options["json"])
+        except CommandError as error:
+            if options["json"]:
+                self.document({"error": str(error)})
+            raise
+
+    def run(self, **options: Any) -> None:
+        """What the command does; a WorkflowError is a refusal and ends with exit code 1."""
+        raise NotImplementedError
+
+    def document(self, content: dict[str, Any]) -> None:
+        """Print the one document."""
+        self.stdout.write(json.dumps(content))
+
+    def tell(self, text: str) -> None:
+        """Say something on the way, where it disturbs no program."""
+        self.stderr.write(text, style_func=str)
+        self.stderr.flush()
+
+    def _refuse(self, error: WorkflowError, *, as_json: bool) -> NoReturn:
+        problems = [str(problem) for problem in getattr(error, "problems", [])]
+        if as_json:
+            self.document({"error": str(error), **({"problems": problems} if problems else {})})
+        own_words = type(error).__doc__ if isinstance(error, Listed) else str(error)
+        text = "\n  ".join([self.refusal or (own_words or "").strip(), *problems])
+        raise CommandError(text, returncode=REFUSED) from error
+
+
+def _content(text: str) -> str:
+    return Path(text[1:]).read_text("utf-8") if text.startswith("@") else text
+
+
+def _bad(message: str) -> CommandError:
+    return CommandError(message, returncode=BAD_USAGE)
