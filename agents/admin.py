@@ -33,8 +33,15 @@ class AgentForm(forms.ModelForm):
     class Meta:
         model = Agent
         fields = (
-            "key", "name", "description", "role", "capabilities", "max_concurrent_tasks", "status",
-            "kind", "config",
+            "key",
+            "name",
+            "description",
+            "role",
+            "capabilities",
+            "max_concurrent_tasks",
+            "status",
+            "kind",
+            "config",
         )
         field_classes = {"capabilities": WordsField, "config": ObjectField}
         widgets = {"description": forms.Textarea({"rows": 2, "cols": 60})}
@@ -47,7 +54,7 @@ class AgentForm(forms.ModelForm):
         super().__init__(*args, **kwargs)
         if "config" in self.fields:
             self.fields["config"].help_text = _now(
-                "Python tool: {\"tool\": name}, with one of these names: %(tools)s. "
+                'Python tool: {"tool": name}, with one of these names: %(tools)s. '
                 "HTTP API: url, and if need be method, headers, body, accept, timeout_seconds "
                 "and idempotent."
             ) % {"tools": ", ".join(tools.names())}
@@ -93,7 +100,7 @@ class AgentAdmin(admin.ModelAdmin):
         self._set(request, queryset, Agent.Status.OFFLINE)
 
     def get_queryset(self, request: HttpRequest) -> QuerySet[Agent]:
-        slots = AgentSlot.objects.filter(agent_key=OuterRef("key"), task__isnull=False)
+        slots = AgentSlot.objects.filter(workforce.TAKEN, agent_key=OuterRef("key"))
         busy = slots.order_by().values("agent_key").annotate(count=Count("pk")).values("count")
         return super().get_queryset(request).annotate(busy=Coalesce(Subquery(busy), 0))
 

@@ -12,12 +12,18 @@ import os
 import queue as stdlib_queue
 import select
 import signal
+import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, close_old_connections, connection, transaction
+from django.db import (
+    InterfaceError,
+    OperationalError,
+    close_old_connections,
+    connection,
+)
 
 from agents import executors, tools
 from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
@@ -39,8 +45,10 @@ LAST_CALL = signal.SIGUSR2  # the supervisor's: stop taking work, you will be en
 def work() -> int:
     """Work until the time slice ends or the last call comes; how many steps.
 
-    Survives a restart of PostgreSQL.
+    Survives a restart of PostgreSQL. A wake-up too many finds its host's slots taken and ends.
     """
+    if queue.live_sessions(socket.gethostname()) >= settings.WORKERS:
+        return 0
     end = End(time.monotonic() + SLICE_SECONDS)
     signal.signal(LAST_CALL, end.come_now)
     try:
@@ -62,8 +70,7 @@ def _work_until(end: End) -> int:
             log.exception("A session broke off; what it ran is taken back and tried again.")
             _start_over()
     if not end.is_last_call:
-        with transaction.atomic():
-            queue.wake()
+        queue.fill_slots()
     return steps
 
 
@@ -287,9 +294,14 @@ class Slot:
 
 def _call(work: Work, agent: Agent) -> Call:
     return Call(
-        execution_id=work.execution_id, task_id=work.task_id, task_key=work.key,
-        attempt=work.attempt, idempotency_key=work.idempotency_key, input=work.input,
-        config=dict(agent.config), timeout_seconds=work.node.timeout_seconds,
+        execution_id=work.execution_id,
+        task_id=work.task_id,
+        task_key=work.key,
+        attempt=work.attempt,
+        idempotency_key=work.idempotency_key,
+        input=work.input,
+        config=dict(agent.config),
+        timeout_seconds=work.node.timeout_seconds,
     )
 
 

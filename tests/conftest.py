@@ -32,7 +32,7 @@ KEPT = (
 
 
 def _empty_tables(_: TransactionTestCase) -> None:
-    """What migrations wrote stays; the audit's own refusal to be emptied is lifted just for this.
+    """What migrations wrote stays; the history's refusal to be emptied is lifted just for this.
 
     Deleting the few rows of a test is many times faster than truncating, which waits for the disk.
     """
@@ -43,11 +43,16 @@ def _empty_tables(_: TransactionTestCase) -> None:
             [list(KEPT)],
         )
         deletions = cursor.fetchone()[0]
+        cursor.execute(
+            "SELECT DISTINCT tgrelid::regclass::text FROM pg_trigger "
+            "WHERE tgfoid = 'workflows_refuse_change'::regproc"
+        )
+        history = [name for (name,) in cursor.fetchall()]
         cursor.execute("SET CONSTRAINTS ALL DEFERRED")
-        cursor.execute("ALTER TABLE workflows_auditevent DISABLE TRIGGER audit_is_append_only")
+        cursor.execute(";".join(f"ALTER TABLE {name} DISABLE TRIGGER USER" for name in history))
         cursor.execute(deletions)
         cursor.execute("SET CONSTRAINTS ALL IMMEDIATE")
-        cursor.execute("ALTER TABLE workflows_auditevent ENABLE TRIGGER audit_is_append_only")
+        cursor.execute(";".join(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in history))
 
 
 TransactionTestCase._fixture_teardown = _empty_tables  # type: ignore[method-assign]

@@ -14,7 +14,9 @@ from workflows import engine
 from workflows.models import AuditEvent, Execution, Task, Version
 
 
-def make_user(name: str = "ada", *groups: str, password: str = "open sesame 42", **fields: Any) -> User:
+def make_user(
+    name: str = "ada", *groups: str, password: str = "open sesame 42", **fields: Any
+) -> User:
     """A user in the groups named (operator, approver, modeller, auditor); none: a stranger."""
     user = User.objects.create(username=name, password=_hashed(password), **fields)
     user.groups.set(Group.objects.filter(name__in=groups))
@@ -30,28 +32,36 @@ def _hashed(password: str) -> str:
 def make_agent(key: str = "echo", *, tool: str = "tests.echo", **fields: Any) -> Agent:
     """A python agent that runs a test tool, with room for 100 tasks."""
     return orchestrator.register_agent(
-        key=key, name=key.title(), kind="python", config={"tool": tool},
+        key=key,
+        name=key.title(),
+        kind="python",
+        config={"tool": tool},
         **{"capabilities": [key], "max_concurrent_tasks": 100, **fields},
     )
 
 
 def step(key: str, *before: Any, **fields: Any) -> dict[str, Any]:
     """A task that needs the capability "echo" and depends on others."""
-    return {"key": key, "name": key.title(), "capabilities": ["echo"], "dependencies": list(before),
-            **fields}
+    return {
+        "key": key,
+        "name": key.title(),
+        "capabilities": ["echo"],
+        "dependencies": list(before),
+        **fields,
+    }
 
 
 def chain(*keys: str, **fields: Any) -> list[dict[str, Any]]:
     """Tasks one after another."""
-    return [step(key, *keys[max(0, place - 1):place], **fields) for place, key in enumerate(keys)]
+    return [step(key, *keys[max(0, place - 1) : place], **fields) for place, key in enumerate(keys)]
 
 
 def register(*tasks: dict[str, Any], key: str = "flow", **fields: Any) -> Version:
     """Publish a workflow of these tasks; retries come at once unless a policy is given."""
     policy = {"max_retries": 0, "initial_delay": 0, "jitter": 0}
-    return engine.register_workflow({
-        "key": key, "name": key.title(), "tasks": list(tasks), "retry_policy": policy, **fields
-    })
+    return engine.register_workflow(
+        {"key": key, "name": key.title(), "tasks": list(tasks), "retry_policy": policy, **fields}
+    )
 
 
 def history(execution: Execution) -> list[str]:
@@ -71,8 +81,13 @@ def states(execution: Execution) -> dict[str, str]:
 
 def human(key: str, *before: Any, **approval: Any) -> dict[str, Any]:
     """A step that the group "approver" decides."""
-    return {"key": key, "name": key.title(), "kind": "human", "dependencies": list(before),
-            "approval": {"groups": ["approver"], **approval}}
+    return {
+        "key": key,
+        "name": key.title(),
+        "kind": "human",
+        "dependencies": list(before),
+        "approval": {"groups": ["approver"], **approval},
+    }
 
 
 def start(*tasks: dict[str, Any], input: dict[str, Any] | None = None, **fields: Any) -> Execution:

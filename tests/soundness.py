@@ -17,16 +17,26 @@ def violations() -> list[str]:
     found = _of_chains() + _of_capacity()
     for execution in Execution.objects.order_by("pk"):
         found += rebuild.differences(execution) + _of_transitions(execution)
-        found += _of_tokens(execution) + _of_the_finished(execution)
+        found += of_tokens(execution) + _of_the_finished(execution)
     return found
 
 
 def hash_of(event: AuditEvent, data_digest: str) -> str:
     """The hash that RELIABILITY 4.6 specifies for a row."""
     fields = [
-        event.previous_hash, event.execution_id, event.seq, event.entity_type, event.entity_id,
-        event.old_state, event.new_state, event.actor, event.attempt, event.agent_id,
-        event.lease_token, event.at_text, data_digest,
+        event.previous_hash,
+        event.execution_id,
+        event.seq,
+        event.entity_type,
+        event.entity_id,
+        event.old_state,
+        event.new_state,
+        event.actor,
+        event.attempt,
+        event.agent_id,
+        event.lease_token,
+        event.at_text,
+        data_digest,
     ]
     text = json.dumps(fields, separators=(",", ":"), ensure_ascii=False)
     return hashlib.sha256(text.encode()).hexdigest()
@@ -53,7 +63,7 @@ def _of_transitions(execution: Execution) -> list[str]:
     ]
 
 
-def _of_tokens(execution: Execution) -> list[str]:
+def of_tokens(execution: Execution) -> list[str]:
     tasks = list(execution.tasks.all())
     is_open = {
         task.key: task.state in (State.RUNNING, State.PAUSED)
@@ -79,8 +89,9 @@ def _of_the_finished(execution: Execution) -> list[str]:
 
 def _of_capacity() -> list[str]:
     found = []
-    held = Counter(AgentSlot.objects.filter(session__isnull=False).values_list(
-        "session", "agent_key"))
+    held = Counter(
+        AgentSlot.objects.filter(session__isnull=False).values_list("session", "agent_key")
+    )
     running = Counter(
         (task.session, task.agent_key)
         for execution in Execution.objects.all()

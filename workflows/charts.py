@@ -13,6 +13,7 @@ from workflows import clock
 from workflows.models import State
 
 MOST = 999  # a count above it is shown as "999+"
+WINDOW = 5000  # executions of a state that are looked through for one workflow's
 RECENT = 20_000  # executions that the throughput looks at
 MINUTES = 60
 
@@ -39,6 +40,11 @@ class Throughput:
         return sum(self.series)
 
     @property
+    def is_cut(self) -> bool:
+        """Whether more may have finished than were looked at."""
+        return self.total >= RECENT
+
+    @property
     def line(self) -> str:
         """Points of an SVG polyline in a box of 100 by 30."""
         highest, last = max(self.series) or 1, len(self.series) - 1
@@ -48,20 +54,33 @@ class Throughput:
         )
 
 
-def state_counts(workflow_id: int | None = None) -> dict[str, int]:
+def state_counts() -> dict[str, int]:
     """Executions by state, each counted up to MOST + 1."""
     sql = """
         SELECT wanted.state, (
             SELECT count(*) FROM (
-                SELECT FROM workflows_execution x
-                WHERE x.state = wanted.state AND (%(workflow)s::bigint IS NULL
-                    OR x.workflow_id = %(workflow)s)
-                LIMIT %(most)s
+                SELECT FROM workflows_execution x WHERE x.state = wanted.state LIMIT %(most)s
             ) AS counted)
         FROM unnest(%(states)s::text[]) AS wanted(state)
     """
-    given = {"workflow": workflow_id, "most": MOST + 1, "states": list(State.values)}
-    return dict(_rows(sql, given))
+    return dict(_rows(sql, {"most": MOST + 1, "states": list(State.values)}))
+
+
+def state_counts_of(workflow_id: int) -> dict[str, str]:
+    """A workflow's executions by state, among the newest of each state: "12", or "12+" if cut."""
+    sql = """
+        SELECT wanted.state, counted.mine, counted.seen = %(window)s
+        FROM unnest(%(states)s::text[]) AS wanted(state) CROSS JOIN LATERAL (
+            SELECT count(*) FILTER (WHERE newest.workflow_id = %(workflow)s) AS mine,
+                count(*) AS seen
+            FROM (
+                SELECT x.workflow_id FROM workflows_execution x
+                WHERE x.state = wanted.state ORDER BY x.id DESC LIMIT %(window)s
+            ) AS newest
+        ) AS counted
+    """
+    given = {"workflow": workflow_id, "window": WINDOW, "states": list(State.values)}
+    return {state: f"{mine}{'+' * is_cut}" for state, mine, is_cut in _rows(sql, given)}
 
 
 def progress(execution_ids: Sequence[int]) -> dict[int, Progress]:

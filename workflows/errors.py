@@ -1,4 +1,4 @@
-"""Refusals. A class's docstring is its default message; views turn them into 403, 404, 409 and 422."""
+"""Refusals. A class's docstring is its default message; views turn them into 4xx answers."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""What django-q2 calls: a few lines each, names and ids only. Work sessions are agents.runner.work."""
+"""What django-q2 calls, beside work sessions (agents.runner.work): names and ids only."""
 
 from __future__ import annotations
 

@@ -21,8 +21,11 @@ def parsed(text: str) -> Any:
     """The value of a JSON text; raises Malformed, with line and column where there is one."""
     try:
         value = json.loads(
-            text, object_pairs_hook=_unrepeated, parse_constant=_refuse_constant,
-            parse_int=_integer, parse_float=_finite,
+            text,
+            object_pairs_hook=_unrepeated,
+            parse_constant=_refuse_constant,
+            parse_int=_integer,
+            parse_float=_finite,
         )
     except json.JSONDecodeError as error:
         raise Malformed(_located(error)) from None
@@ -51,7 +54,8 @@ def _located(error: json.JSONDecodeError) -> str:
     if not nearby:
         return _("Line %(line)d, column %(column)d: %(what)s.") % place
     return _("Line %(line)d, column %(column)d: %(what)s, near “%(nearby)s”.") % {
-        **place, "nearby": nearby
+        **place,
+        "nearby": nearby,
     }
 
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 import fcntl
 import multiprocessing
 import os
+import socket
 import tempfile
 import threading
 from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.db import InterfaceError, OperationalError, connections
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
@@ -30,16 +31,39 @@ WORK_JOB = "agents.runner.work"
 CANARY_JOB = "workflows.jobs.answer_canary"
 FRESH_SECONDS = 30.0
 LONGEST_WAIT = 5.0  # seconds a broker waits on LISTEN before it looks by itself
+SESSION_LOCKS = 1 << 62  # session n holds the advisory lock SESSION_LOCKS + n; 0 guards the queue
+LIVE_SESSIONS = """
+    SELECT count(*) FROM workflows_session s
+    WHERE s.is_accepting AND s.expires_at > now() AND (%(host)s::text IS NULL OR s.host = %(host)s)
+        AND EXISTS (
+            SELECT FROM pg_locks l
+            WHERE l.locktype = 'advisory' AND l.objsubid = 1 AND l.granted
+                AND l.classid::bigint = %(space)s + (s.id >> 32)
+                AND l.objid::bigint = s.id & 4294967295
+                AND l.database = (SELECT oid FROM pg_database WHERE datname = current_database()))
+"""
 
 
 def wake() -> None:
-    """Queue a wake-up for each work slot that has no live session; part of the caller's transaction.
+    """Queue wake-ups, in the caller's transaction, if no session is there to take the work.
 
-    Live sessions are woken by the doorbell of the transaction that made work.
+    Live sessions are woken by the doorbell of the transaction that made it.
     """
-    missing = settings.WORKERS - _accepting() - _queued(WORK_JOB)
-    for _ in range(missing):
-        async_task(WORK_JOB, save=False)
+    if not live_sessions():
+        _enqueue_slots(settings.WORKERS)
+
+
+def fill_slots() -> None:
+    """Queue a wake-up for each work slot of this host that has no live session."""
+    _enqueue_slots(settings.WORKERS - live_sessions(socket.gethostname()))
+
+
+def live_sessions(host: str | None = None) -> int:
+    """How many sessions (of one host, or of all) accept work: leased, and with their connection."""
+    with connection.cursor() as cursor:
+        cursor.execute(LIVE_SESSIONS, {"space": SESSION_LOCKS >> 32, "host": host})
+        count: int = cursor.fetchone()[0]
+    return count
 
 
 def send_canary() -> None:
@@ -137,7 +161,7 @@ class FileLockedCounter:
         return self._count.value
 
 
-class RobustQueue(Queue):  # type: ignore[misc]
+class RobustQueue(Queue):
     """django-q2's queue with locks that do not outlive their holders."""
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
@@ -147,7 +171,7 @@ class RobustQueue(Queue):  # type: ignore[misc]
         self.size = FileLockedCounter()
 
 
-class PostgresBroker(ORM):  # type: ignore[misc]
+class PostgresBroker(ORM):
     """django-q2's ORM broker that waits on LISTEN and takes batches with SKIP LOCKED."""
 
     _listening: Any = None
@@ -160,7 +184,10 @@ class PostgresBroker(ORM):  # type: ignore[misc]
 
     def dequeue(self) -> list[tuple[int, str]] | None:
         try:
-            return self._take() or self._wait()
+            rows = self._take()
+            if not rows:
+                self._wait()
+            return rows
         except (OperationalError, InterfaceError):
             connections[Conf.ORM].close()
             self._listening = None
@@ -172,7 +199,8 @@ class PostgresBroker(ORM):  # type: ignore[misc]
         with connections[Conf.ORM].cursor() as cursor:
             cursor.execute(
                 "UPDATE django_q_ormq SET lock = now() + %s * interval '1 second' "
-                "WHERE id = ANY (ARRAY(SELECT id FROM django_q_ormq WHERE key = %s AND lock <= now() "
+                "WHERE id = ANY (ARRAY("
+                "SELECT id FROM django_q_ormq WHERE key = %s AND lock <= now() "
                 "ORDER BY id LIMIT %s FOR UPDATE SKIP LOCKED)) RETURNING id, payload",
                 [Conf.RETRY, self.list_key, Conf.BULK],
             )
@@ -193,8 +221,15 @@ class PostgresBroker(ORM):  # type: ignore[misc]
             self._listening = database.connection
 
 
-def _accepting() -> int:
-    return Session.objects.filter(is_accepting=True, expires_at__gt=clock.now()).count()
+def _enqueue_slots(wanted: int) -> None:
+    """One at a time over all processes, so that many callers do not queue a wake-up each."""
+    if wanted <= 0:
+        return
+    with transaction.atomic():
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SESSION_LOCKS])
+        for _ in range(wanted - _queued(WORK_JOB)):
+            async_task(WORK_JOB, save=False)
 
 
 def _queued(job: str) -> int:
@@ -208,6 +243,6 @@ def _is_taken(row: OrmQ) -> bool:
 
 def _on_spawn(**_: Any) -> None:
     try:
-        wake()
+        fill_slots()
     except (OperationalError, InterfaceError):
         connections[Conf.ORM].close()

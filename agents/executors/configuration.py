@@ -28,7 +28,7 @@ def problems(kind: str, config: Mapping[str, Any]) -> list[str]:
 def _python(config: Mapping[str, Any]) -> Iterator[str]:
     name = config.get("tool")
     if not isinstance(name, str) or not name:
-        yield _("Name the tool: {\"tool\": \"…\"}.")
+        yield _('Name the tool: {"tool": "…"}.')
     elif name not in tools.names():
         yield _("No tool is registered under the name “%(name)s”.") % {"name": name}
 
@@ -36,13 +36,15 @@ def _python(config: Mapping[str, Any]) -> Iterator[str]:
 def _http(config: Mapping[str, Any]) -> Iterator[str]:
     for name in sorted(set(config) - set(KEYS)):
         yield _("“%(name)s” is not a setting of an HTTP agent; there are %(known)s.") % {
-            "name": name, "known": ", ".join(KEYS)
+            "name": name,
+            "known": ", ".join(KEYS),
         }
     yield from _url(config.get("url"))
     method = config.get("method", "POST")
     if not isinstance(method, str) or method.upper() not in METHODS:
         yield _("“method” is %(value)r; one of %(known)s was expected.") % {
-            "value": method, "known": ", ".join(sorted(METHODS))
+            "value": method,
+            "known": ", ".join(sorted(METHODS)),
         }
     yield from _sent(config)
     yield from _judging(config)
@@ -50,7 +52,7 @@ def _http(config: Mapping[str, Any]) -> Iterator[str]:
 
 def _url(url: Any) -> Iterator[str]:
     if not isinstance(url, str) or not url:
-        yield _("Give the address to call: {\"url\": \"https://…\"}.")
+        yield _('Give the address to call: {"url": "https://…"}.')
         return
     for name in NAMED_URL.findall(url):
         if not NAMED_URL_RULE.fullmatch(name):
@@ -80,7 +82,8 @@ def _judging(config: Mapping[str, Any]) -> Iterator[str]:
         yield _("“accept” must be a list of HTTP statuses.")
     if not _is_number(seconds) or not 0 < seconds <= LONGEST_SECONDS:
         yield _("“timeout_seconds” is %(value)r; a number up to %(most)d was expected.") % {
-            "value": seconds, "most": LONGEST_SECONDS
+            "value": seconds,
+            "most": LONGEST_SECONDS,
         }
     if not isinstance(config.get("idempotent", True), bool):
         yield _("“idempotent” must be true or false.")

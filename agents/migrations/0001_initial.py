@@ -16,7 +16,7 @@ class Migration(migrations.Migration):
             name='Agent',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=100, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z_][A-Za-z0-9_.-]*$', 'Use letters, digits, “_”, “-” and “.”, starting with a letter.')], verbose_name='key')),
+                ('key', models.CharField(max_length=100, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z_][A-Za-z0-9_.-]*\\Z', 'Use letters, digits, “_”, “-” and “.”, starting with a letter.')], verbose_name='key')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('description', models.TextField(blank=True, verbose_name='description')),
                 ('role', models.CharField(choices=[('coordinator', 'Coordinator'), ('worker', 'Worker'), ('reviewer', 'Reviewer'), ('supervisor', 'Supervisor')], default='worker', max_length=20, verbose_name='role')),

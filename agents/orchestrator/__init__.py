@@ -1,8 +1,12 @@
-"""The orchestrator's verbs (PRODUCT §7): who does the work."""
+"""The orchestrator's verbs: who does the work."""
 
 from .assigning import assign_task, release_task
 from .workforce import get_agent_load, get_all_agents_status, register_agent
 
 __all__ = [
-    "assign_task", "get_agent_load", "get_all_agents_status", "register_agent", "release_task",
+    "assign_task",
+    "get_agent_load",
+    "get_all_agents_status",
+    "register_agent",
+    "release_task",
 ]

@@ -78,11 +78,20 @@ def _free_slot(key: str) -> AgentSlot | None:
 
 def _record(task: Task, key: str, choice: selection.Choice) -> None:
     reasons = [{"agent": name, "reason": why} for name, why in sorted(choice.reasons.items())]
-    transitions.record([transitions.Entry(
-        kind="task.reserved", entity_type="task", entity_id=str(task.pk), actor="system",
-        execution_id=task.execution_id, task_id=task.pk, agent_id=key,
-        data={"key": task.key, "candidates": [{"agent": key}, *reasons]},
-    )])
+    transitions.record(
+        [
+            transitions.Entry(
+                kind="task.reserved",
+                entity_type="task",
+                entity_id=str(task.pk),
+                actor="system",
+                execution_id=task.execution_id,
+                task_id=task.pk,
+                agent_id=key,
+                data={"key": task.key, "candidates": [{"agent": key}, *reasons]},
+            )
+        ]
+    )
     transitions.doorbell([task.execution_id], "agents")
 
 

@@ -1,4 +1,4 @@
-"""Keeps the engine's dispatch tables true to the agents: who serves which lane, with how many slots."""
+"""Keeps dispatch true to the agents: who serves which lane, with how many slots."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ from agents.models import Agent
 from workflows.models import AgentSlot, Lane, LaneMember
 
 from . import selection
-
 
 LANES_LOCK = 1 << 61
 
@@ -37,9 +36,7 @@ def forget_agent(key: str) -> None:
     """An agent was removed: no lane offers it any more; work in flight finishes."""
     with transaction.atomic():
         LaneMember.objects.filter(agent_key=key).delete()
-        AgentSlot.objects.filter(
-            agent_key=key, task__isnull=True, session__isnull=True
-        ).delete()
+        AgentSlot.objects.filter(agent_key=key, task__isnull=True, session__isnull=True).delete()
         AgentSlot.objects.filter(agent_key=key).update(is_retired=True)
 
 
@@ -56,8 +53,12 @@ def refresh_lane(lane: Lane, agents: list[Agent]) -> None:
 def candidate(agent: Agent, load: int = 0) -> selection.Candidate:
     """An agent as `selection` sees it, with `load` units taken."""
     return selection.Candidate(
-        key=agent.key, role=agent.role, capabilities=frozenset(agent.capabilities),
-        is_active=agent.status == Agent.Status.ACTIVE, load=load, cap=agent.max_concurrent_tasks,
+        key=agent.key,
+        role=agent.role,
+        capabilities=frozenset(agent.capabilities),
+        is_active=agent.status == Agent.Status.ACTIVE,
+        load=load,
+        cap=agent.max_concurrent_tasks,
     )
 
 
@@ -74,7 +75,9 @@ def _write_members(lane: Lane, members: list[Agent]) -> None:
             LaneMember(lane=lane, agent_key=agent.key, capacity=agent.max_concurrent_tasks)
             for agent in members
         ],
-        update_conflicts=True, unique_fields=["lane", "agent_key"], update_fields=["capacity"],
+        update_conflicts=True,
+        unique_fields=["lane", "agent_key"],
+        update_fields=["capacity"],
     )
 
 

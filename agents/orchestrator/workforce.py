@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Mapping
 from typing import Any
 
@@ -16,12 +17,20 @@ from workflows.engine import transitions
 from workflows.errors import InvalidDefinition
 from workflows.graph.validation import Problem
 from workflows.models import AgentSlot
-from workflows.models.definitions import KEY
+from workflows.models.definitions import KEY, KEY_PATTERN
 
 from . import lanes
 
-FIELDS = ("name", "description", "role", "kind", "capabilities", "max_concurrent_tasks", "status",
-          "config")
+FIELDS = (
+    "name",
+    "description",
+    "role",
+    "kind",
+    "capabilities",
+    "max_concurrent_tasks",
+    "status",
+    "config",
+)
 TAKEN = Q(session__isnull=False) | Q(task__isnull=False)  # by running work, or by a reservation
 
 
@@ -49,12 +58,24 @@ def register_agent(
 def changed(agent: Agent, *, by: AbstractBaseUser | None, kind: str = "agent.changed") -> None:
     """Record that an agent was added or changed, and let dispatch follow."""
     lanes.refresh_agent(agent)
-    transitions.record([transitions.Entry(
-        kind=kind, entity_type="agent", entity_id=agent.key, actor=transitions.actor(by),
-        agent_id=agent.key,
-        data={"role": agent.role, "kind": agent.kind, "capabilities": agent.capabilities,
-              "max_concurrent_tasks": agent.max_concurrent_tasks, "status": agent.status},
-    )])
+    transitions.record(
+        [
+            transitions.Entry(
+                kind=kind,
+                entity_type="agent",
+                entity_id=agent.key,
+                actor=transitions.actor(by),
+                agent_id=agent.key,
+                data={
+                    "role": agent.role,
+                    "kind": agent.kind,
+                    "capabilities": agent.capabilities,
+                    "max_concurrent_tasks": agent.max_concurrent_tasks,
+                    "status": agent.status,
+                },
+            )
+        ]
+    )
     transitions.doorbell([], "agents", work=True)
 
 
@@ -63,10 +84,13 @@ def problems(key: str, values: Mapping[str, Any]) -> list[Problem]:
     found = []
     if not key:
         found.append(Problem("", "key", "Give the agent a key."))
-    elif len(key) > 100 or not KEY.regex.match(key):
+    elif len(key) > 100 or not re.match(KEY_PATTERN, key):
         found.append(Problem(key, "key", f"{KEY.message} At most 100 characters."))
-    for name, known in (("role", Role.values), ("kind", Kind.values),
-                        ("status", Agent.Status.values)):
+    for name, known in (
+        ("role", Role.values),
+        ("kind", Kind.values),
+        ("status", Agent.Status.values),
+    ):
         if name in values and values[name] not in known:
             expected = ", ".join(known)
             found.append(Problem(key, name, f"“{values[name]}” is none of {expected}."))

@@ -1,4 +1,4 @@
-"""The engine's side, in a process of its own: `python -m config.bench.engine_run WHAT …` prints JSON."""
+"""The engine's side: `python -m config.bench.engine_run WHAT …` prints JSON."""
 
 from __future__ import annotations
 
@@ -73,8 +73,12 @@ def fan_out(width: int) -> dict[str, Any]:
     if execution.state != "completed" or execution.started_at is None:
         raise RuntimeError(f"The fan-out ended {execution.state}: {execution.error}")
     seconds = (execution.finished_at - execution.started_at).total_seconds()  # type: ignore[operator]
-    return {"width": width, "seconds": seconds, "us_per_task": seconds / width * 1e6,
-            "wall": time.perf_counter() - began}
+    return {
+        "width": width,
+        "seconds": seconds,
+        "us_per_task": seconds / width * 1e6,
+        "wall": time.perf_counter() - began,
+    }
 
 
 def waiting(number: int) -> dict[str, Any]:
@@ -94,7 +98,9 @@ def history(number: int) -> dict[str, Any]:
     """Fill the tables with finished executions, three audit rows each."""
     version = register_chain()
     with transaction.atomic(), connection.cursor() as cursor:
-        cursor.execute(HISTORY, {"n": number, "version": version.pk, "workflow": version.workflow_id})
+        cursor.execute(
+            HISTORY, {"n": number, "version": version.pk, "workflow": version.workflow_id}
+        )
     with connection.cursor() as cursor:
         cursor.execute("VACUUM ANALYZE workflows_execution, workflows_task, workflows_auditevent")
     return {"executions": number}
@@ -107,15 +113,15 @@ WITH x AS (
     SELECT %(workflow)s, %(version)s, 'completed', 2, '{}', '{}', 0, 0, now(), now(), now()
     FROM generate_series(1, %(n)s) RETURNING id),
 t AS (
-    INSERT INTO workflows_task(id, execution_id, node, key, name, kind, lane, state, priority, needs,
-        waits_on, is_ready, attempt, max_attempts, fence, created_at)
+    INSERT INTO workflows_task(id, execution_id, node, key, name, kind, lane, state, priority,
+        needs, waits_on, is_ready, attempt, max_attempts, fence, created_at)
     SELECT x.id << 20, x.id, 0, 'a', 'A', 'agent', 1, 'completed', 2, 0, 0, false, 1, 1, 1, now()
     FROM x),
 h AS (
     INSERT INTO workflows_audithead(execution_id, seq, hash)
     SELECT x.id, 3, repeat('0', 64) FROM x)
-INSERT INTO workflows_auditevent(execution_id, seq, at, at_text, kind, entity_type, entity_id, actor,
-    data, data_digest, previous_hash, hash)
+INSERT INTO workflows_auditevent(execution_id, seq, at, at_text, kind, entity_type, entity_id,
+    actor, data, data_digest, previous_hash, hash)
 SELECT x.id, s, now(), '', 'execution.completed', 'execution', x.id::text, 'system', '{}',
     repeat('0', 64), repeat('0', 64), repeat('0', 64)
 FROM x CROSS JOIN generate_series(1, 3) AS s
@@ -124,7 +130,11 @@ FROM x CROSS JOIN generate_series(1, 3) AS s
 
 def agent(key: str = "bench", tool: str = "signalbox.pass") -> None:
     orchestrator.register_agent(
-        key=key, name=key, kind="python", capabilities=[key], max_concurrent_tasks=500,
+        key=key,
+        name=key,
+        kind="python",
+        capabilities=[key],
+        max_concurrent_tasks=500,
         config={"tool": tool},
     )
 
@@ -132,24 +142,38 @@ def agent(key: str = "bench", tool: str = "signalbox.pass") -> None:
 def register_chain() -> Any:
     """The five-step chain of no-op tools; its version."""
     agent()
-    return _register("chain", [
-        _step(key, *CHAIN[max(0, place - 1):place]) for place, key in enumerate(CHAIN)
-    ])
+    return _register(
+        "chain", [_step(key, *CHAIN[max(0, place - 1) : place]) for place, key in enumerate(CHAIN)]
+    )
 
 
 def bulk(key: str, number: int) -> None:
     """Start many executions in one transaction."""
     workflow = Workflow.objects.select_related("published").get(key=key)
-    run = {"input": {}, "variables": {}, "idempotency_key": None, "requested_by": None,
-           "priority": 2, "explicit": None, "actor": "system", "data": {"workflow": key}}
+    run = {
+        "input": {},
+        "variables": {},
+        "idempotency_key": None,
+        "requested_by": None,
+        "priority": 2,
+        "explicit": None,
+        "actor": "system",
+        "data": {"workflow": key},
+    }
     with transaction.atomic():
-        transitions.start(workflow.published_id, [run] * number)
+        transitions.start(workflow.published_id or 0, [run] * number)
         transitions.doorbell([], "executions", work=True)
         queue.wake()
 
 
 def _step(key: str, *before: str, **fields: Any) -> dict[str, Any]:
-    return {"key": key, "name": key, "capabilities": ["bench"], "dependencies": list(before), **fields}
+    return {
+        "key": key,
+        "name": key,
+        "capabilities": ["bench"],
+        "dependencies": list(before),
+        **fields,
+    }
 
 
 def _register(key: str, tasks: list[dict[str, Any]]) -> Any:
@@ -173,8 +197,11 @@ def _by_the_database(workflow: str = "chain") -> dict[str, Any]:
         )
         number, seconds = cursor.fetchone()
     steps = number * (len(CHAIN) if workflow == "chain" else 1)
-    return {"executions_per_second": number / seconds, "steps_per_second": steps / seconds,
-            "seconds": seconds}
+    return {
+        "executions_per_second": number / seconds,
+        "steps_per_second": steps / seconds,
+        "seconds": seconds,
+    }
 
 
 def _latency(number: int) -> dict[str, Any]:
@@ -186,18 +213,25 @@ def _latency(number: int) -> dict[str, Any]:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT extract(epoch FROM max(at) - min(at))::float FROM workflows_auditevent "
-            "WHERE execution_id = ANY (%s) GROUP BY execution_id", [ids]
+            "WHERE execution_id = ANY (%s) GROUP BY execution_id",
+            [ids],
         )
         whole = [row[0] for row in cursor.fetchall()]
         cursor.execute(
             "SELECT extract(epoch FROM b.at - a.at)::float FROM workflows_auditevent a "
             "JOIN workflows_auditevent b ON b.execution_id = a.execution_id "
-            "AND b.kind = 'task.assigned' AND a.kind = 'task.assigned' AND b.task_id = a.task_id + 1 "
-            "WHERE a.execution_id = ANY (%s)", [ids]
+            "AND b.kind = 'task.assigned' AND a.kind = 'task.assigned' "
+            "AND b.task_id = a.task_id + 1 "
+            "WHERE a.execution_id = ANY (%s)",
+            [ids],
         )
         steps = [row[0] for row in cursor.fetchall()]
-    return {"execution_p50": median(whole), "execution_p95": quantiles(whole, n=20)[-1],
-            "step_p50": median(steps), "step_p95": quantiles(steps, n=20)[-1]}
+    return {
+        "execution_p50": median(whole),
+        "execution_p95": quantiles(whole, n=20)[-1],
+        "step_p50": median(steps),
+        "step_p95": quantiles(steps, n=20)[-1],
+    }
 
 
 def _quiet(tick: float = 0.05, patience: float = 600) -> None:
@@ -213,8 +247,11 @@ def _quiet(tick: float = 0.05, patience: float = 600) -> None:
 @contextmanager
 def _qcluster() -> Iterator[None]:
     process = subprocess.Popen(
-        [sys.executable, "manage.py", "qcluster"], cwd=PROJECT, start_new_session=True,
-        env=os.environ | {"APP_ROLE": "worker"}, stderr=subprocess.DEVNULL,
+        [sys.executable, "manage.py", "qcluster"],
+        cwd=PROJECT,
+        start_new_session=True,
+        env=os.environ | {"APP_ROLE": "worker"},
+        stderr=subprocess.DEVNULL,
         stdout=subprocess.DEVNULL,
     )
     try:
@@ -231,7 +268,8 @@ def _qcluster() -> Iterator[None]:
 
 def _module(*arguments: str) -> subprocess.Popen[bytes]:
     return subprocess.Popen(
-        [sys.executable, "-m", "config.bench.engine_run", *arguments], cwd=PROJECT,
+        [sys.executable, "-m", "config.bench.engine_run", *arguments],
+        cwd=PROJECT,
         stdout=subprocess.DEVNULL,
     )
 

@@ -8,6 +8,7 @@ import sys
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 import psycopg
 from django.conf import settings
@@ -27,8 +28,10 @@ def scratch_database(threads: int) -> Iterator[dict[str, str]]:
     home, name = _login(), f"signalbox_bench_{os.getpid()}"
     _administer(home, sql.SQL("CREATE DATABASE {}").format(sql.Identifier(name)))
     environment = os.environ | {
-        "DATABASE_URL": make_conninfo(**{**home, "dbname": name}), "SIGNALBOX_DEMO": "0",
-        "SIGNALBOX_THREADS": str(threads), "DJANGO_SETTINGS_MODULE": "config.settings",
+        "DATABASE_URL": make_conninfo(**{**home, "dbname": name}),
+        "SIGNALBOX_DEMO": "0",
+        "SIGNALBOX_THREADS": str(threads),
+        "DJANGO_SETTINGS_MODULE": "config.settings",
         "SIGNALBOX_DATABASE_ROLE": "owner",
     }
     try:
@@ -40,20 +43,25 @@ def scratch_database(threads: int) -> Iterator[dict[str, str]]:
 
 def manage(environment: dict[str, str], *arguments: str) -> None:
     """Run a management command to its end; raises CalledProcessError."""
-    subprocess.run([sys.executable, "manage.py", *arguments], cwd=PROJECT, env=environment, check=True)
+    subprocess.run(
+        [sys.executable, "manage.py", *arguments], cwd=PROJECT, env=environment, check=True
+    )
 
 
-def _login() -> dict[str, str]:
+def _login() -> dict[str, Any]:
     """How to log in as somebody who may create databases."""
     entry = connection.get_connection_params()
-    known = {name: str(entry[name]) for name in ("host", "port", "user", "password", "dbname")
-             if entry.get(name)}
+    known = {
+        name: str(entry[name])
+        for name in ("host", "port", "user", "password", "dbname")
+        if entry.get(name)
+    }
     if connection.settings_dict.get("EMBEDDED"):
         owner = postgres.credentials(settings.DATA_DIR, "owner")
         known |= {"user": owner["USER"], "password": owner["PASSWORD"]}
     return known
 
 
-def _administer(login: dict[str, str], statement: sql.Composed) -> None:
+def _administer(login: dict[str, Any], statement: sql.Composed) -> None:
     with psycopg.connect(**login, autocommit=True) as link:
         link.execute(statement)

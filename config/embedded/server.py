@@ -9,6 +9,8 @@ import shutil
 import signal
 import subprocess
 import sys
+import threading
+import time
 from pathlib import Path
 
 import psutil
@@ -21,6 +23,7 @@ from config.keys import Keys
 
 PATIENCE_SECONDS = 600
 QUIET_SECONDS = 4
+STOP_SECONDS = 60
 LARGEST_LOG = 5_000_000
 SETTINGS = {
     "listen_addresses": "''",
@@ -49,6 +52,8 @@ def is_running(place: Place) -> bool:
 
 def start(place: Place, known: Keys) -> None:
     """Returns when the server answers. Raises StartError with the log's last words."""
+    if is_running(place) and not _has_its_programs(place):
+        stop(place)
     if not is_running(place):
         _check_version(place)
         if not (place.cluster / "PG_VERSION").exists():
@@ -62,8 +67,13 @@ def start(place: Place, known: Keys) -> None:
 
 def stop(place: Place) -> None:
     """Ends sessions, flushes, and returns when the server is gone."""
-    if is_running(place):
-        place.account.run([*_control(place), "stop", "-m", "fast", "-w", "-t", "60"])
+    deadline = time.monotonic() + STOP_SECONDS
+    pid = _written_pid(place)
+    if pid is not None and _is_postgres_of(place, pid):
+        # PostgreSQL's fast shutdown; its own pg_ctl may be gone with the environment by now.
+        os.kill(pid, signal.SIGINT)
+        while _is_postgres_of(place, pid) and time.monotonic() < deadline:
+            threading.Event().wait(0.02)
 
 
 def _written_pid(place: Place) -> int | None:
@@ -78,6 +88,14 @@ def _is_postgres_of(place: Place, pid: int) -> bool:
         process = psutil.Process(pid)
         alive = process.status() not in (psutil.STATUS_ZOMBIE, psutil.STATUS_DEAD)
         return alive and Path(process.cwd()) == place.cluster.resolve()
+    except (psutil.Error, OSError):
+        return False
+
+
+def _has_its_programs(place: Place) -> bool:
+    """False when the server outlived the environment that it was started from."""
+    try:
+        return Path(psutil.Process(_written_pid(place)).exe()).exists()
     except (psutil.Error, OSError):
         return False
 
@@ -170,7 +188,10 @@ def _turn_log(place: Place) -> None:
 
 def _launch(place: Place) -> None:
     """Long patience: after a crash PostgreSQL first replays its log."""
-    command = [*_control(place), "start", "-w", "-t", str(PATIENCE_SECONDS), "-l", place.log]
+    command: list[str | Path] = [
+        *(place.programs / "bin" / "pg_ctl", "-s", "-D", place.cluster),
+        *("start", "-w", "-t", str(PATIENCE_SECONDS), "-l", place.log),
+    ]
     process = subprocess.Popen(
         command,
         stdin=subprocess.DEVNULL,
@@ -186,10 +207,6 @@ def _launch(place: Place) -> None:
         code = process.wait()
     if code != 0:
         raise StartError(f"PostgreSQL did not start: {_last(_tail(place.log))} (see {place.log})")
-
-
-def _control(place: Place) -> list[str | Path]:
-    return [place.programs / "bin" / "pg_ctl", "-s", "-D", place.cluster]
 
 
 def _tail(log: Path) -> str:

@@ -49,7 +49,7 @@ def require_free(host: str, port: int) -> None:
         ) from None
     except OSError as error:
         raise StartError(
-            f"Port {port} on {host} cannot be used ({error.strerror}):"
+            f"Port {port} on {host} cannot be used ({os.strerror(error.errno or 0)}):"
             " stop the program that uses it, or choose another with --port."
         ) from None
 

@@ -15,7 +15,7 @@ from config.supervisor.watchdog import Watchdog
 
 TICK_SECONDS = 0.2
 # Together under the ten seconds within which everything has stopped.
-POLITE_SECONDS = 7.0
+POLITE_SECONDS = 5.5
 FINAL_SECONDS = 1.0
 
 

@@ -44,8 +44,15 @@ def save(client: Client, workflow: Workflow, button: str = "_save", **changes: A
 
 def new_task(place: int, **fields: Any) -> dict[str, Any]:
     """The fields of a task that was added on the page."""
-    given = {"kind": "agent", "priority": 2, "join": "every", "input": "{}",
-             "approval_required": 1, "approval_not_requester": "on", **fields}
+    given = {
+        "kind": "agent",
+        "priority": 2,
+        "join": "every",
+        "input": "{}",
+        "approval_required": 1,
+        "approval_not_requester": "on",
+        **fields,
+    }
     return {f"{TASKS}-{place}-{name}": value for name, value in given.items()}
 
 

@@ -107,4 +107,3 @@ def test_the_pages_allow_no_inline_code_and_lead_back_to_the_desk(modeller: Clie
         assert " style=" not in html
         assert " onclick=" not in html
         assert '<a class="desk" href="/">' in html
-

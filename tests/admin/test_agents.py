@@ -77,9 +77,7 @@ def test_a_removed_agent_gets_no_more_work(modeller: Client) -> None:
 
 def test_several_agents_are_removed_with_their_slots(modeller: Client) -> None:
     chosen = [make_agent("a").pk, make_agent("b").pk]
-    modeller.post(
-        LIST, {"action": "delete_selected", "_selected_action": chosen, "post": "yes"}
-    )
+    modeller.post(LIST, {"action": "delete_selected", "_selected_action": chosen, "post": "yes"})
     assert not Agent.objects.exists()
     assert not AgentSlot.objects.exists()
     assert sorted(recorded()) == [("agent.removed", "a"), ("agent.removed", "b")]

@@ -64,7 +64,10 @@ def test_every_changed_field_is_in_the_audit(modeller: Client) -> None:
 def test_a_draft_is_saved_unfinished_with_every_problem_named(modeller: Client) -> None:
     workflow = draft()
     response = save(
-        modeller, workflow, t0__depends_on="nowhere", t1__output_mapping="x = total >",
+        modeller,
+        workflow,
+        t0__depends_on="nowhere",
+        t1__output_mapping="x = total >",
         retry_policy='{"max_retries": -1}',
     )
     text = said(response)
@@ -87,7 +90,7 @@ def test_each_problem_is_shown_at_its_field(modeller: Client) -> None:
     assert "jitter" in page.context["adminform"].form.errors["retry_policy"][0]
     html = page.content.decode()
     assert "3 problems keep this draft from being published" in html
-    assert html.count("<details class=\"task\" open>") == 3  # two with problems and the new one
+    assert html.count('<details class="task" open>') == 3  # two with problems and the new one
     assert "Please correct" not in html
 
 

@@ -59,9 +59,7 @@ def test_the_action_publishes_what_it_can_and_says_why_not(modeller: Client) -> 
     good, bad = draft(), register(*chain("a"), key="bad").workflow
     good.task_definitions.update(name="Changed")
     bad.task_definitions.update(depends_on=["gone"])
-    response = modeller.post(
-        LIST, {"action": "publish", "_selected_action": [good.pk, bad.pk]}
-    )
+    response = modeller.post(LIST, {"action": "publish", "_selected_action": [good.pk, bad.pk]})
     assert "“Flow” is published as version 2." in said(response)
     assert "“Bad” was not published." in said(response)
     assert "“gone” is not a task of this workflow." in said(response)

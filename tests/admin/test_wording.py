@@ -4,7 +4,7 @@ import json
 from typing import Any
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from workflows import json_text
@@ -15,21 +15,25 @@ KEY = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]*", fullmatch=True)
 DEPENDENCY = KEY | TEXT | st.fixed_dictionaries({"task": KEY | TEXT, "when": TEXT.filter(bool)})
 
 
+@settings(deadline=None)
 @given(st.lists(TEXT))
 def test_any_list_of_words_survives_the_text_field(items: list[str]) -> None:
     assert wording.words(wording.written_words(items)) == items
 
 
+@settings(deadline=None)
 @given(st.lists(DEPENDENCY))
 def test_any_dependencies_survive_the_text_field(items: list[Any]) -> None:
     assert wording.dependencies(wording.written_dependencies(items)) == items
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, TEXT))
 def test_any_output_mapping_survives_the_text_field(mapping: dict[str, str]) -> None:
     assert wording.assignments(wording.written_assignments(mapping)) == mapping
 
 
+@settings(deadline=None)
 @given(st.lists(st.fixed_dictionaries({"task": KEY, "when": KEY}) | KEY))
 def test_plain_dependencies_are_written_as_lines_not_as_json(items: list[Any]) -> None:
     text = wording.written_dependencies(items)
@@ -91,6 +95,7 @@ def test_json_that_cannot_be_stored_as_an_object_is_refused(text: str) -> None:
         json_text.parsed_object(text)
 
 
+@settings(deadline=None)
 @given(st.dictionaries(TEXT, st.none() | st.booleans() | st.integers() | TEXT | st.lists(TEXT)))
 def test_json_reads_back_what_is_shown(value: dict[str, Any]) -> None:
     assert json_text.parsed_object(json_text.pretty(value)) == json.loads(json.dumps(value))

@@ -2,36 +2,15 @@ from __future__ import annotations
 
 import json
 from io import StringIO
-from typing import Any
 
 import pytest
 from django.core.management import call_command
-from django.db import connection
 
-from agents import runner
-from tests.factories import chain, make_agent, register
-from workflows import engine
+from tests.audit.conftest import tamper
 from workflows.audit import rebuild, verify
 from workflows.models import Execution
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
-
-@pytest.fixture
-def execution() -> Execution:
-    make_agent()
-    register(*chain("a", "b"))
-    started = engine.start_workflow("flow", {"name": "订单 “7” \\ \n", "total": 12.50})
-    runner.drain()
-    return started
-
-
-def tamper(statement: str, *parameters: Any) -> None:
-    """What somebody with the superuser's rights could do."""
-    with connection.cursor() as cursor:
-        cursor.execute("ALTER TABLE workflows_auditevent DISABLE TRIGGER USER")
-        cursor.execute(statement, parameters)
-        cursor.execute("ALTER TABLE workflows_auditevent ENABLE TRIGGER USER")
 
 
 def test_an_untouched_log_is_sound(execution: Execution) -> None:
@@ -40,14 +19,26 @@ def test_an_untouched_log_is_sound(execution: Execution) -> None:
     assert report.rows == execution.audit_events.count() + 2  # an agent and a version: the desk's
 
 
-@pytest.mark.parametrize("change", [
-    "actor = 'user:eve'", "new_state = 'failed'", "data = data || '{\"x\": 1}'", "kind = 'task.x'",
-    "at = at + interval '1 second'", "agent_id = 'other'", "lease_token = 9", "attempt = 9",
-    "task_id = 7", "entity_id = '7'",
-])
+@pytest.mark.parametrize(
+    "change",
+    [
+        "actor = 'user:eve'",
+        "new_state = 'failed'",
+        "data = data || '{\"x\": 1}'",
+        "kind = 'task.x'",
+        "at = at + interval '1 second'",
+        "agent_id = 'other'",
+        "lease_token = 9",
+        "attempt = 9",
+        "task_id = 7",
+        "entity_id = '7'",
+    ],
+)
 def test_every_edit_of_a_row_is_found(execution: Execution, change: str) -> None:
-    tamper(f"UPDATE workflows_auditevent SET {change} WHERE execution_id = %s AND seq = 4",
-           execution.pk)
+    tamper(
+        f"UPDATE workflows_auditevent SET {change} WHERE execution_id = %s AND seq = 4",  # noqa: S608
+        execution.pk,
+    )
     assert [(item.execution_id, item.seq) for item in verify.verify().findings] == [
         (execution.pk, 4)
     ]
@@ -64,12 +55,17 @@ def test_a_tail_cut_off_is_found(execution: Execution) -> None:
 
 
 def test_two_rows_that_changed_places_are_found(execution: Execution) -> None:
-    tamper("UPDATE workflows_auditevent SET seq = 1000 WHERE execution_id = %s AND seq = 3",
-           execution.pk)
-    tamper("UPDATE workflows_auditevent SET seq = 3 WHERE execution_id = %s AND seq = 4",
-           execution.pk)
-    tamper("UPDATE workflows_auditevent SET seq = 4 WHERE execution_id = %s AND seq = 1000",
-           execution.pk)
+    tamper(
+        "UPDATE workflows_auditevent SET seq = 1000 WHERE execution_id = %s AND seq = 3",
+        execution.pk,
+    )
+    tamper(
+        "UPDATE workflows_auditevent SET seq = 3 WHERE execution_id = %s AND seq = 4", execution.pk
+    )
+    tamper(
+        "UPDATE workflows_auditevent SET seq = 4 WHERE execution_id = %s AND seq = 1000",
+        execution.pk,
+    )
     assert {item.seq for item in verify.verify().findings} >= {3, 4}
 
 
@@ -83,8 +79,10 @@ def test_the_command_names_the_first_bad_row_and_exits_with_one(execution: Execu
     out = StringIO()
     call_command("verify_audit", json=True, stdout=out)
     assert json.loads(out.getvalue())["ok"] is True
-    tamper("UPDATE workflows_auditevent SET actor = 'x' WHERE execution_id = %s AND seq = 2",
-           execution.pk)
+    tamper(
+        "UPDATE workflows_auditevent SET actor = 'x' WHERE execution_id = %s AND seq = 2",
+        execution.pk,
+    )
     out = StringIO()
     with pytest.raises(SystemExit) as exit_code:
         call_command("verify_audit", execution=execution.pk, json=True, stdout=out)

@@ -176,15 +176,14 @@ def test_it_says_when_it_waits_for_a_person(
     assert "It is cancelled." in ran.out
 
 
-def test_it_says_who_paused_it(
-    start: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_it_says_who_paused_it(start: Callable[..., Ran], monkeypatch: pytest.MonkeyPatch) -> None:
     register(*chain("a"))
     olga = make_user("olga", "operator")
-    _while_waiting(
-        monkeypatch, lambda: engine.pause(Execution.objects.get().pk, by=olga, reason="Fire drill."),
-        _cancel,
-    )  # fmt: skip
+
+    def pause() -> None:
+        engine.pause(Execution.objects.get().pk, by=olga, reason="Fire drill.")
+
+    _while_waiting(monkeypatch, pause, _cancel)
     assert "Paused by olga. Fire drill." in start("flow", "--wait").err
 
 

@@ -13,6 +13,7 @@ from django.db import connection
 from agents import runner
 from tests import soundness, tools
 from workflows import engine
+from workflows.models import Execution
 
 
 @pytest.fixture(autouse=True)
@@ -31,8 +32,9 @@ class Clock:
     def shift(self, seconds: float) -> None:
         self.traveller.shift(timedelta(seconds=seconds))
         with connection.cursor() as cursor:
-            cursor.execute("SELECT set_config('signalbox.now', %s, false)",
-                           [datetime.now(UTC).isoformat()])
+            cursor.execute(
+                "SELECT set_config('signalbox.now', %s, false)", [datetime.now(UTC).isoformat()]
+            )
 
 
 @pytest.fixture
@@ -57,24 +59,25 @@ def gate() -> Iterator[Callable[[str], tools.Gate]]:
 
 
 @contextmanager
-def at_work(number: int = 1) -> Iterator[list[runner.Slot]]:
+def at_work(number: int = 1) -> Iterator[None]:
     """Sessions on threads of their own, which finish what they hold when the block ends."""
-    slots = [runner.Slot(runner.End(time.monotonic() + 60)) for _ in range(number)]
-    threads = [threading.Thread(target=_run, args=(slot,), daemon=True) for slot in slots]
+    ends = [runner.End(time.monotonic() + 60) for _ in range(number)]
+    threads = [threading.Thread(target=_run, args=(end,), daemon=True) for end in ends]
     for thread in threads:
         thread.start()
     try:
-        yield slots
+        yield
     finally:
-        for slot, thread in zip(slots, threads, strict=True):
-            slot.end_at = 0.0
-            thread.join(30)
+        for end, thread in zip(ends, threads, strict=True):
+            end.come_now()
+            thread.join(20)
             assert not thread.is_alive()
+            end.close()
 
 
-def _run(slot: runner.Slot) -> None:
+def _run(end: runner.End) -> None:
     try:
-        slot.run()
+        runner.Slot(end).run()
     finally:
         connection.close()
 
@@ -91,9 +94,27 @@ def seen(event_type: str, wanted: Callable[[dict], bool]) -> Iterator[None]:
     engine.on_event(event_type, handler)
     try:
         yield
-        assert happened.wait(30), f"no such {event_type}"
+        assert happened.wait(20), f"no such {event_type}"
     finally:
         engine.off_event(event_type, handler)
+
+
+def wait_for_end(execution: Execution) -> None:
+    """Return when sessions of this process have ended an execution, and read it again."""
+    happened = threading.Event()
+
+    def handler(data: dict) -> None:
+        if data["execution_id"] == execution.pk:
+            happened.set()
+
+    engine.on_event("execution_state_changed", handler)
+    try:
+        execution.refresh_from_db()
+        if execution.finished_at is None:
+            assert happened.wait(20), f"{execution} did not end"
+        execution.refresh_from_db()
+    finally:
+        engine.off_event("execution_state_changed", handler)
 
 
 def together(*calls: Callable[[], object]) -> list[object]:
@@ -116,5 +137,3 @@ def together(*calls: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.join(60)
     return results
-
-

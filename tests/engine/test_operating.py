@@ -7,7 +7,16 @@ import pytest
 from agents import runner
 from tests.engine.conftest import at_work, seen
 from tests.factories import (
-    chain, history, human, kinds, make_agent, make_user, start, states, step, task,
+    chain,
+    history,
+    human,
+    kinds,
+    make_agent,
+    make_user,
+    start,
+    states,
+    step,
+    task,
 )
 from tests.tools import Gate
 from workflows import engine
@@ -16,11 +25,21 @@ from workflows.models import AgentSlot, Approval, Execution, State, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
-VERBS = {"pause": engine.pause, "resume": engine.resume, "cancel": engine.cancel,
-         "retry": engine.retry}
+VERBS = {
+    "pause": engine.pause,
+    "resume": engine.resume,
+    "cancel": engine.cancel,
+    "retry": engine.retry,
+}
 LEGAL = {
-    ("pause", "pending"), ("pause", "running"), ("resume", "paused"), ("cancel", "pending"),
-    ("cancel", "running"), ("cancel", "paused"), ("cancel", "failed"), ("retry", "failed"),
+    ("pause", "pending"),
+    ("pause", "running"),
+    ("resume", "paused"),
+    ("cancel", "pending"),
+    ("cancel", "running"),
+    ("cancel", "paused"),
+    ("cancel", "failed"),
+    ("retry", "failed"),
 }
 
 
@@ -79,20 +98,26 @@ def test_while_paused_nothing_new_starts_and_it_goes_on_after() -> None:
     runner.drain()
     execution.refresh_from_db()
     assert (execution.state, execution.pause_reason, execution.paused_by) == (
-        "paused", "stock-taking", op)
+        "paused",
+        "stock-taking",
+        op,
+    )
     assert states(execution) == {"a": "pending", "b": "pending"}
     engine.resume(execution.pk, by=op)
     runner.drain()
     execution.refresh_from_db()
     assert (execution.state, execution.pause_reason, execution.paused_by) == ("completed", "", None)
     assert history(execution)[:5] == [
-        "execution pending", "execution running", "execution paused", "execution running",
+        "execution pending",
+        "execution running",
+        "execution paused",
+        "execution running",
         "a running",
     ]
 
 
 def test_a_step_in_flight_finishes_during_a_pause_and_its_successor_waits(
-    gate: Callable[[str], Gate]
+    gate: Callable[[str], Gate],
 ) -> None:
     waiting = gate("a")
     make_agent(tool="tests.wait_at_gate")
@@ -109,8 +134,9 @@ def test_a_step_in_flight_finishes_during_a_pause_and_its_successor_waits(
     assert states(execution)["b"] == "completed"
 
 
-@pytest.mark.parametrize(("tool", "end"), [("tests.wait_at_gate", "completed"),
-                                           ("tests.break_at_gate", "failed")])
+@pytest.mark.parametrize(
+    ("tool", "end"), [("tests.wait_at_gate", "completed"), ("tests.break_at_gate", "failed")]
+)
 def test_what_ends_during_a_pause_ends_the_execution_on_resume(
     gate: Callable[[str], Gate], tool: str, end: str
 ) -> None:
@@ -127,13 +153,14 @@ def test_what_ends_during_a_pause_ends_the_execution_on_resume(
 
 
 def test_cancelling_stops_everything_and_refuses_the_late_result(
-    gate: Callable[[str], Gate]
+    gate: Callable[[str], Gate],
 ) -> None:
     waiting = gate("a")
     make_agent(tool="tests.wait_at_gate", max_concurrent_tasks=1)
     with at_work():
         execution = start(
-            step("a", timeout_seconds=60), human("ask"), step("b", "a"), timeout_minutes=5)
+            step("a", timeout_seconds=60), human("ask"), step("b", "a"), timeout_minutes=5
+        )
         assert waiting.entered.wait(20)
         engine.cancel(execution.pk, by=make_user("op"), reason="not wanted")
         assert not AgentSlot.objects.filter(session__isnull=False).exists()
@@ -142,7 +169,10 @@ def test_cancelling_stops_everything_and_refuses_the_late_result(
     assert (execution.state, execution.open_tasks) == ("cancelled", 0)
     assert set(states(execution).values()) == {"cancelled"}
     assert [line for line in history(execution) if line.startswith("a ")] == [
-        "a running", "a paused", "a cancelled"]
+        "a running",
+        "a paused",
+        "a cancelled",
+    ]
     assert set(Approval.objects.values_list("state", flat=True)) <= {"cancelled"}
     assert not Timer.objects.exists()
     refused = execution.audit_events.get(kind="result.refused")
@@ -167,22 +197,25 @@ def test_a_freed_slot_is_used_by_the_next_execution(gate: Callable[[str], Gate])
         assert waiting.entered.wait(20)
         second = start(*chain("b"), key="other")
         assert states(second) == {"b": "pending"}
-        with seen("execution_state_changed", lambda data: data["execution_id"] == second.pk
-                  and data["new_state"] == "completed"):
+        with seen(
+            "execution_state_changed",
+            lambda data: data["execution_id"] == second.pk and data["new_state"] == "completed",
+        ):
             engine.cancel(first.pk, by=None)
         waiting.opened.set()
     assert kinds(first).count("result.refused") == 1
 
 
 def test_a_failure_in_one_branch_fails_the_execution_while_the_other_finishes(
-    gate: Callable[[str], Gate]
+    gate: Callable[[str], Gate],
 ) -> None:
     waiting = gate("slow")
     make_agent(tool="tests.wait_at_gate")
     make_agent("breaker", tool="tests.fail")
     with at_work():
         execution = start(
-            step("slow"), step("bad", capabilities=["breaker"], input={"permanent": True}),
+            step("slow"),
+            step("bad", capabilities=["breaker"], input={"permanent": True}),
             step("after", "slow"),
         )
         assert waiting.entered.wait(20)

@@ -6,7 +6,17 @@ import pytest
 
 from agents import runner
 from tests.engine.conftest import Clock
-from tests.factories import chain, history, make_agent, make_user, register, start, states, step, task
+from tests.factories import (
+    chain,
+    history,
+    make_agent,
+    make_user,
+    register,
+    start,
+    states,
+    step,
+    task,
+)
 from workflows import engine
 from workflows.engine import advancing
 from workflows.errors import IllegalTransition, UnknownTask
@@ -41,8 +51,12 @@ def test_a_step_is_tried_again_after_growing_delays_and_then_fails_for_good(cloc
     assert execution.error == "A: It broke."
     assert delays(execution) == [1, 2, 4]
     assert history(execution) == [
-        "execution pending", "execution running",
-        *["a running", "a failed", "a pending"] * 3, "a running", "a failed", "execution failed",
+        "execution pending",
+        "execution running",
+        *["a running", "a failed", "a pending"] * 3,
+        "a running",
+        "a failed",
+        "execution failed",
     ]
     assert task(execution, "a").attempt == 4
 
@@ -65,9 +79,15 @@ def test_a_step_that_recovers_goes_on(clock: Clock) -> None:
     assert task(execution, "a").output == {"attempt": 2}
 
 
-@pytest.mark.parametrize(("retry_on", "attempts"), [
-    ([], 3), (["ValueError"], 3), (["OSError", "ValueError"], 3), (["KeyError"], 1),
-])
+@pytest.mark.parametrize(
+    ("retry_on", "attempts"),
+    [
+        ([], 3),
+        (["ValueError"], 3),
+        (["OSError", "ValueError"], 3),
+        (["KeyError"], 1),
+    ],
+)
 def test_only_the_named_kinds_of_errors_are_retried(retry_on: list[str], attempts: int) -> None:
     make_agent(tool="tests.raise")
     policy = {"max_retries": 2, "initial_delay": 0, "jitter": 0, "retry_on": retry_on}
@@ -112,12 +132,17 @@ def test_an_operators_retry_takes_task_and_execution_back_with_fresh_attempts(cl
     assert (execution.state, execution.error, states(execution)["a"]) == ("pending", "", "pending")
     assert drained(execution).state == "completed"
     assert history(execution)[6:12] == [
-        "a failed", "execution failed", "a pending", "execution pending", "execution running",
+        "a failed",
+        "execution failed",
+        "a pending",
+        "execution pending",
+        "execution running",
         "a running",
     ]
     rows = execution.audit_events.filter(actor="user:op")
     assert [(row.kind, row.data["reason"]) for row in rows.order_by("seq")] == [
-        ("task.pending", "the API is back"), ("execution.pending", "the API is back"),
+        ("task.pending", "the API is back"),
+        ("execution.pending", "the API is back"),
     ]
 
 
@@ -170,9 +195,12 @@ def test_a_second_token_does_not_start_a_step_that_waits_for_its_retry(clock: Cl
     make_agent(tool="tests.echo")
     make_agent("fragile", tool="tests.fail")
     execution = start(
-        step("a"), step("b", retry_policy={}), step("c", "b"),
+        step("a"),
+        step("b", retry_policy={}),
+        step("c", "b"),
         step("first", "a", "c", capabilities=["fragile"], join="one"),
-        retry_policy=DOUBLING, input={"succeeds_at": 2},
+        retry_policy=DOUBLING,
+        input={"succeeds_at": 2},
     )
     drained(execution)
     assert task(execution, "first").attempt == 1

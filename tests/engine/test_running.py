@@ -17,8 +17,15 @@ def test_a_chain_runs_to_its_end_in_order() -> None:
     execution.refresh_from_db()
     assert execution.state == "completed"
     assert history(execution) == [
-        "execution pending", "execution running", "a running", "a completed", "b running",
-        "b completed", "c running", "c completed", "execution completed",
+        "execution pending",
+        "execution running",
+        "a running",
+        "a completed",
+        "b running",
+        "b completed",
+        "c running",
+        "c completed",
+        "execution completed",
     ]
 
 
@@ -43,7 +50,10 @@ def test_a_condition_chooses_the_path_and_the_other_ends_cancelled() -> None:
     execution = engine.start_workflow("flow", {"total": 5})
     runner.drain()
     assert states(execution) == {
-        "a": "completed", "big": "cancelled", "small": "completed", "end": "completed"
+        "a": "completed",
+        "big": "cancelled",
+        "small": "completed",
+        "end": "completed",
     }
     event = execution.audit_events.get(kind="task.cancelled")
     assert event.data["reason"] == "path_not_taken"

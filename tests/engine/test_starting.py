@@ -23,11 +23,17 @@ def test_an_unknown_or_unpublished_workflow_is_refused() -> None:
 
 
 def test_input_that_misses_the_schema_is_refused_with_every_place() -> None:
-    register(*chain("a"), input_schema={
-        "type": "object", "required": ["order_id"],
-        "properties": {"total": {"type": "number", "minimum": 0},
-                       "items": {"type": "array", "items": {"type": "string"}}},
-    })
+    register(
+        *chain("a"),
+        input_schema={
+            "type": "object",
+            "required": ["order_id"],
+            "properties": {
+                "total": {"type": "number", "minimum": 0},
+                "items": {"type": "array", "items": {"type": "string"}},
+            },
+        },
+    )
     with pytest.raises(InvalidInput) as refused:
         engine.start_workflow("flow", {"total": -1, "items": ["x", 2]})
     places = {problem.split(":")[0] for problem in refused.value.problems}
@@ -35,9 +41,15 @@ def test_input_that_misses_the_schema_is_refused_with_every_place() -> None:
     assert not Execution.objects.exists()
 
 
-@pytest.mark.parametrize("given", [
-    {"x": float("nan")}, {"x": float("inf")}, {"x": datetime(2026, 1, 1, tzinfo=UTC)}, {"x": {1, 2}},
-])
+@pytest.mark.parametrize(
+    "given",
+    [
+        {"x": float("nan")},
+        {"x": float("inf")},
+        {"x": datetime(2026, 1, 1, tzinfo=UTC)},
+        {"x": {1, 2}},
+    ],
+)
 def test_input_that_is_no_json_is_refused(given: dict) -> None:
     register(*chain("a"))
     with pytest.raises(InvalidInput):
@@ -103,28 +115,43 @@ def test_a_running_execution_stays_on_its_version() -> None:
     assert register(*chain("a", "c")) == version, "the same definition again is the same version"
 
 
-@pytest.mark.parametrize(("wrong", "fields"), [
-    ({"tasks": []}, {"tasks"}),
-    ({"tasks": chain("a", "b") + chain("a")}, {"key"}),
-    ({"tasks": [step("a", "a")]}, {"depends_on"}),
-    ({"tasks": [step("a", "nobody")]}, {"depends_on"}),
-    ({"tasks": [step("a", max_retries=-1, timeout_seconds=0)]}, {"max_retries", "timeout_seconds"}),
-    ({"tasks": [step("a", max_retries=10**9)]}, {"max_retries"}),
-    ({"tasks": [step("a" * 101)]}, {"key"}),
-    ({"tasks": [step("no spaces")]}, {"key"}),
-    ({"tasks": chain("a"), "key": "no spaces"}, {"key"}),
-    ({"tasks": chain("a"), "timeout_minutes": -1}, {"timeout_minutes"}),
-    ({"tasks": chain("a"), "timeout_minutes": "soon"}, {"timeout_minutes"}),
-    ({"tasks": chain("a"), "retry_policy": {"max_retries": -1, "jitter": 2}}, {"retry_policy"}),
-    ({"tasks": chain("a"), "input_schema": {"type": 5}}, {"input_schema"}),
-    ({"tasks": [step("a", output_mapping={"x": "1 +", "vars": "1"})]}, {"output_mapping"}),
-    ({"tasks": [step("a", priority="SOON")]}, {"priority"}),
-    ({"tasks": [step("a", join="most")]}, {"join"}),
-    ({"tasks": [step("a", role="boss"), step("b", "b")]}, {"role", "depends_on"}),
-    ({"tasks": [{"key": "a", "kind": "human", "approval": {"required": 0, "title": "x" * 301}}]},
-     {"approval"}),
-    ({"tasks": [{"key": "a", "kind": "human", "approval": {"groups": "approver"}}]}, {"approval"}),
-])
+@pytest.mark.parametrize(
+    ("wrong", "fields"),
+    [
+        ({"tasks": []}, {"tasks"}),
+        ({"tasks": chain("a", "b") + chain("a")}, {"key"}),
+        ({"tasks": [step("a", "a")]}, {"depends_on"}),
+        ({"tasks": [step("a", "nobody")]}, {"depends_on"}),
+        (
+            {"tasks": [step("a", max_retries=-1, timeout_seconds=0)]},
+            {"max_retries", "timeout_seconds"},
+        ),
+        ({"tasks": [step("a", max_retries=10**9)]}, {"max_retries"}),
+        ({"tasks": [step("a" * 101)]}, {"key"}),
+        ({"tasks": [step("no spaces")]}, {"key"}),
+        ({"tasks": chain("a"), "key": "no spaces"}, {"key"}),
+        ({"tasks": chain("a"), "timeout_minutes": -1}, {"timeout_minutes"}),
+        ({"tasks": chain("a"), "timeout_minutes": "soon"}, {"timeout_minutes"}),
+        ({"tasks": chain("a"), "retry_policy": {"max_retries": -1, "jitter": 2}}, {"retry_policy"}),
+        ({"tasks": chain("a"), "input_schema": {"type": 5}}, {"input_schema"}),
+        ({"tasks": [step("a", output_mapping={"x": "1 +", "vars": "1"})]}, {"output_mapping"}),
+        ({"tasks": [step("a", priority="SOON")]}, {"priority"}),
+        ({"tasks": [step("a", join="most")]}, {"join"}),
+        ({"tasks": [step("a", role="boss"), step("b", "b")]}, {"role", "depends_on"}),
+        (
+            {
+                "tasks": [
+                    {"key": "a", "kind": "human", "approval": {"required": 0, "title": "x" * 301}}
+                ]
+            },
+            {"approval"},
+        ),
+        (
+            {"tasks": [{"key": "a", "kind": "human", "approval": {"groups": "approver"}}]},
+            {"approval"},
+        ),
+    ],
+)
 def test_a_wrong_definition_is_refused_and_leaves_nothing_behind(
     wrong: dict, fields: set[str]
 ) -> None:

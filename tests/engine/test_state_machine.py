@@ -49,9 +49,11 @@ def _put(model: type[Task | Execution], pk: int, state: str) -> None:
     table = model._meta.db_table
     with connection.cursor() as cursor:
         cursor.execute(f"ALTER TABLE {table} DISABLE TRIGGER only_allowed_transitions")
-        cursor.execute(f"UPDATE {table} SET state = %s, finished_at = now() WHERE id = %s",
-                       [state, pk]) if model is Execution else cursor.execute(
-            f"UPDATE {table} SET state = %s, is_ready = false WHERE id = %s", [state, pk])
+        cursor.execute(
+            f"UPDATE {table} SET state = %s, finished_at = now() WHERE id = %s", [state, pk]
+        ) if model is Execution else cursor.execute(
+            f"UPDATE {table} SET state = %s, is_ready = false WHERE id = %s", [state, pk]
+        )
         cursor.execute(f"ALTER TABLE {table} ENABLE TRIGGER only_allowed_transitions")
 
 
@@ -75,8 +77,13 @@ def test_a_task_can_be_taken_through_by_hand_and_its_successor_follows() -> None
     execution.refresh_from_db()
     assert execution.state == "completed"
     assert history(execution) == [
-        "execution pending", "execution running", "a running", "a completed", "b running",
-        "b completed", "execution completed",
+        "execution pending",
+        "execution running",
+        "a running",
+        "a completed",
+        "b running",
+        "b completed",
+        "execution completed",
     ]
     moves = execution.audit_events.filter(task_id=first).values_list("kind", "actor")
     assert list(moves) == [("task.running", "user:ada"), ("task.completed", "user:ada")]
@@ -119,8 +126,13 @@ def test_a_running_task_may_be_paused_and_taken_up_again() -> None:
     execution.refresh_from_db()
     assert execution.state == "completed"
     assert history(execution) == [
-        "execution pending", "execution running", "a running", "a paused", "a running",
-        "a completed", "execution completed",
+        "execution pending",
+        "execution running",
+        "a running",
+        "a paused",
+        "a running",
+        "a completed",
+        "execution completed",
     ]
 
 
@@ -130,7 +142,10 @@ def test_a_task_cancelled_by_hand_lets_the_rest_go_on() -> None:
     assert engine.transition_state(execution.pk, "a", "cancelled", by=None, reason="not needed")
     runner.drain()
     execution.refresh_from_db()
-    assert (execution.state, states(execution)) == ("completed", {"a": "cancelled", "b": "completed"})
+    assert (execution.state, states(execution)) == (
+        "completed",
+        {"a": "cancelled", "b": "completed"},
+    )
 
 
 def test_cancelling_the_only_task_by_hand_ends_an_execution_that_never_ran() -> None:
@@ -146,7 +161,9 @@ def test_a_failure_by_hand_fails_the_execution_without_retries() -> None:
     make_agent()
     execution = start(*chain("a"), retry_policy={"max_retries": 5})
     engine.transition_state(execution.pk, "a", "running", by=None)
-    assert engine.transition_state(execution.pk, "a", "failed", by=None, reason="It cannot be done.")
+    assert engine.transition_state(
+        execution.pk, "a", "failed", by=None, reason="It cannot be done."
+    )
     execution.refresh_from_db()
     assert (execution.state, execution.error) == ("failed", "A: It cannot be done.")
     assert engine.transition_state(execution.pk, "a", "pending", by=None)

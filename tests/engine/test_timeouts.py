@@ -6,14 +6,24 @@ import pytest
 
 from agents import runner
 from tests.engine.conftest import Clock, at_work
-from tests.factories import chain, history, human, kinds, make_agent, make_user, start, states, step, task
+from tests.factories import (
+    chain,
+    history,
+    human,
+    kinds,
+    make_agent,
+    make_user,
+    start,
+    states,
+    step,
+    task,
+)
 from tests.tools import Gate
 from workflows import engine
 from workflows.engine import timers
 from workflows.models import AgentSlot, Approval, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
-
 
 
 def test_a_step_over_its_time_fails_and_its_late_result_is_stored_and_refused(
@@ -54,7 +64,10 @@ def test_a_step_over_its_time_is_retried_with_a_higher_fence(
     runner.drain()
     execution.refresh_from_db()
     assert execution.state == "completed"
-    assert [row.lease_token for row in execution.audit_events.filter(kind="task.assigned")] == [1, 2]
+    assert [row.lease_token for row in execution.audit_events.filter(kind="task.assigned")] == [
+        1,
+        2,
+    ]
     assert kinds(execution).count("result.refused") == 1
 
 
@@ -75,12 +88,15 @@ def test_the_deadline_fails_an_execution_that_waits_for_a_person(clock: Clock) -
     clock.shift(3601)
     runner.drain()
     execution.refresh_from_db()
-    assert (execution.state, execution.error) == (
-        "failed", "It did not finish within 60 minutes.")
+    assert (execution.state, execution.error) == ("failed", "It did not finish within 60 minutes.")
     assert states(execution) == {"a": "completed", "ask": "failed", "b": "pending"}
     assert Approval.objects.get().state == "cancelled"
     assert history(execution)[-4:] == [
-        "ask paused", "ask running", "ask failed", "execution failed"]
+        "ask paused",
+        "ask running",
+        "ask failed",
+        "execution failed",
+    ]
 
 
 def test_the_deadline_fails_what_runs_and_refuses_its_result(
@@ -101,7 +117,7 @@ def test_the_deadline_fails_what_runs_and_refuses_its_result(
 
 
 def test_the_deadline_fails_an_execution_that_never_began_and_a_retry_renews_it(
-    clock: Clock
+    clock: Clock,
 ) -> None:
     execution = start(*chain("a"), timeout_minutes=1)
     clock.shift(61)

@@ -52,14 +52,19 @@ class Product:
 
     @cached_property
     def passwords(self) -> dict[str, str]:
-        people = re.findall(r"\| +(\w+) +(?:operator|approver|modeller|auditor) +(\S+)", self.output)
+        people = re.findall(
+            r"\| +(\w+) +(?:operator|approver|modeller|auditor) +(\S+)", self.output
+        )
         return {**dict(people), "admin": self._told(r"Log in as admin with the password (\S+)")}
 
     def ask(self, statement: str, *values: Any) -> list[tuple[Any, ...]]:
         """The rows that the database answers with, read as its owner."""
         with psycopg.connect(
-            host=str(place.find(self.data).sockets), dbname="signalbox", user="signalbox_owner",
-            password=keys.load(self.data).owner_password, autocommit=True,
+            host=str(place.find(self.data).sockets),
+            dbname="signalbox",
+            user="signalbox_owner",
+            password=keys.load(self.data).owner_password,
+            autocommit=True,
         ) as link:
             cursor = link.execute(statement.encode(), values)
             return cursor.fetchall() if cursor.description else []
@@ -100,8 +105,14 @@ class Product:
     def violations(self) -> str:
         """Every promise that the database breaks, a line each: states, counters, slots, audit."""
         done = subprocess.run(
-            [sys.executable, "-c", SOUND], cwd=PROJECT, capture_output=True, text=True, check=True,
-            env=environment(self.data, DJANGO_SETTINGS_MODULE="config.settings", SIGNALBOX_DEMO="1"),
+            [sys.executable, "-c", SOUND],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(
+                self.data, DJANGO_SETTINGS_MODULE="config.settings", SIGNALBOX_DEMO="1"
+            ),
         )
         return done.stdout
 
@@ -150,7 +161,9 @@ def _started(parent: Path, gateway: str) -> Product:
     with log.open("wb") as out:
         process = subprocess.Popen(
             [sys.executable, "manage.py", "up", "--port", "0", "--workers", "2"],
-            cwd=PROJECT, stdout=out, stderr=subprocess.STDOUT,
+            cwd=PROJECT,
+            stdout=out,
+            stderr=subprocess.STDOUT,
             env=environment(data, SIGNALBOX_DEMO="1", **(elsewhere if gateway else {})),
         )
     return Product(process, data, log, gateway)

@@ -9,7 +9,7 @@ from __future__ import annotations
 import os
 import signal
 import threading
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 
 import psutil
@@ -56,38 +56,39 @@ def product(gateway: HeldGateway) -> Iterator[Product]:
 def test_a_worker_is_killed_in_the_middle_of_a_payment(
     product: Product, gateway: HeldGateway
 ) -> None:
-    execution = _in_the_middle_of_paying(product, gateway, "KILLED-WORKER")
+    execution = _in_the_middle_of_paying(product, gateway, "CRASH-A-WORKER")
     _kill([_worker_of(product, execution)])
-    _is_charged_once_and_completes(product, gateway, execution, "KILLED-WORKER")
+    _is_charged_once_and_completes(product, gateway, execution, "CRASH-A-WORKER")
 
 
 def test_the_whole_cluster_is_killed_in_the_middle_of_a_payment(
     product: Product, gateway: HeldGateway
 ) -> None:
-    execution = _in_the_middle_of_paying(product, gateway, "KILLED-CLUSTER")
+    execution = _in_the_middle_of_paying(product, gateway, "CRASH-CLUSTER")
     group = family(product.cluster().pid)
     os.killpg(group[0].pid, signal.SIGKILL)
     wait_for_end(group)
-    _is_charged_once_and_completes(product, gateway, execution, "KILLED-CLUSTER")
+    _is_charged_once_and_completes(product, gateway, execution, "CRASH-CLUSTER")
 
 
 def test_the_sentinel_is_killed_in_the_middle_of_a_payment(
     product: Product, gateway: HeldGateway
 ) -> None:
-    execution = _in_the_middle_of_paying(product, gateway, "KILLED-SENTINEL")
+    execution = _in_the_middle_of_paying(product, gateway, "CRASH-SENTINEL")
     sentinel = _worker_of(product, execution).parent()
     assert sentinel.ppid() == product.cluster().pid
     _kill(family(sentinel.pid)[:1])
-    _is_charged_once_and_completes(product, gateway, execution, "KILLED-SENTINEL")
+    _is_charged_once_and_completes(product, gateway, execution, "CRASH-SENTINEL")
 
 
 def test_the_database_is_killed_in_the_middle_of_a_payment(
     product: Product, gateway: HeldGateway
 ) -> None:
-    execution = _in_the_middle_of_paying(product, gateway, "KILLED-DATABASE")
+    execution = _in_the_middle_of_paying(product, gateway, "CRASH-DATABASE")
     _kill([product.postmaster()])
     until(lambda: "PostgreSQL had ended; it runs again." in product.output)
-    _is_charged_once_and_completes(product, gateway, execution, "KILLED-DATABASE")
+    # The answer may find the session alive again; then one attempt was enough.
+    _is_charged_once_and_completes(product, gateway, execution, "CRASH-DATABASE", {1, 2})
 
 
 def test_the_books_are_sound_after_all_that(product: Product) -> None:
@@ -102,8 +103,11 @@ def _in_the_middle_of_paying(product: Product, gateway: HeldGateway, order_id: s
     gateway.arrived.clear()
     gateway.go.clear()
     execution = product.start(
-        "order_processing_v1", order_id=order_id, customer_id="CUST-123",
-        items=[{"sku": "SKU-001", "quantity": 1}], total_amount=299.99,
+        "order_processing_v1",
+        order_id=order_id,
+        customer_id="CUST-123",
+        items=[{"sku": "SKU-001", "quantity": 1}],
+        total_amount=299.99,
     )
     assert gateway.arrived.wait(RECOVERY_SECONDS), product.output
     assert product.task_states(execution)["process_payment"] == "running"
@@ -116,7 +120,8 @@ def _worker_of(product: Product, execution: int) -> psutil.Process:
     [(pid,)] = product.ask(
         "SELECT session.pid FROM workflows_task task"
         " JOIN workflows_session session ON session.id = task.session"
-        " WHERE task.execution_id = %s AND task.key = 'process_payment'", execution,
+        " WHERE task.execution_id = %s AND task.key = 'process_payment'",
+        execution,
     )
     return psutil.Process(pid)
 
@@ -128,15 +133,19 @@ def _kill(processes: list[psutil.Process]) -> None:
 
 
 def _is_charged_once_and_completes(
-    product: Product, gateway: HeldGateway, execution: int, order_id: str
+    product: Product,
+    gateway: HeldGateway,
+    execution: int,
+    order_id: str,
+    attempts: Collection[int] = (2,),
 ) -> None:
     gateway.go.set()
     until(lambda: product.state(execution) == "completed", RECOVERY_SECONDS)
     [charge] = product.charges(order_id)
     assert (charge["amount"], charge["status"]) == (299.99, "captured")
-    [(attempts,)] = product.ask(
+    [(attempt,)] = product.ask(
         "SELECT attempt FROM workflows_task WHERE execution_id = %s AND key = 'process_payment'",
         execution,
     )
-    assert attempts == 2
+    assert attempt in attempts
     assert product.reservations(execution) == [("SKU-001", 1, "shipped")]

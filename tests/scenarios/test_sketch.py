@@ -23,10 +23,21 @@ ORDER = {
 
 def _task(task_id: str, name: str, priority: str, retries: int, given: dict, *before: str) -> dict:
     return {
-        "task_id": task_id, "name": name, "description": name, "agent_id": None,
-        "priority": priority, "status": "pending", "input_data": given, "output_data": None,
-        "created_at": None, "started_at": None, "completed_at": None, "error_message": None,
-        "retry_count": 0, "max_retries": retries, "dependencies": list(before),
+        "task_id": task_id,
+        "name": name,
+        "description": name,
+        "agent_id": None,
+        "priority": priority,
+        "status": "pending",
+        "input_data": given,
+        "output_data": None,
+        "created_at": None,
+        "started_at": None,
+        "completed_at": None,
+        "error_message": None,
+        "retry_count": 0,
+        "max_retries": retries,
+        "dependencies": list(before),
     }
 
 
@@ -35,16 +46,45 @@ WORKFLOW = {
     "name": "订单处理工作流",
     "description": "自动化订单处理流程",
     "tasks": [
-        _task("validate_order", "订单验证", "HIGH", 3,
-              {"rules": ["check_items", "check_address", "check_payment"]}),
-        _task("check_inventory", "库存检查", "NORMAL", 3, {"check_availability": True},
-              "validate_order"),
-        _task("process_payment", "支付处理", "CRITICAL", 5, {"payment_gateway": "stripe"},
-              "check_inventory"),
-        _task("fulfill_order", "订单履行", "NORMAL", 3, {"shipping_method": "express"},
-              "process_payment"),
-        _task("send_notification", "发送通知", "LOW", 2, {"channels": ["email", "sms"]},
-              "fulfill_order"),
+        _task(
+            "validate_order",
+            "订单验证",
+            "HIGH",
+            3,
+            {"rules": ["check_items", "check_address", "check_payment"]},
+        ),
+        _task(
+            "check_inventory",
+            "库存检查",
+            "NORMAL",
+            3,
+            {"check_availability": True},
+            "validate_order",
+        ),
+        _task(
+            "process_payment",
+            "支付处理",
+            "CRITICAL",
+            5,
+            {"payment_gateway": "stripe"},
+            "check_inventory",
+        ),
+        _task(
+            "fulfill_order",
+            "订单履行",
+            "NORMAL",
+            3,
+            {"shipping_method": "express"},
+            "process_payment",
+        ),
+        _task(
+            "send_notification",
+            "发送通知",
+            "LOW",
+            2,
+            {"channels": ["email", "sms"]},
+            "fulfill_order",
+        ),
     ],
     "triggers": ["order_created"],
     "variables": {"currency": "USD", "tax_rate": 0.08},
@@ -57,8 +97,13 @@ AGENTS = [
     ("agent_003", "支付处理 Agent", "worker", ["payment_processing", "fraud_detection"], 5),
     ("agent_004", "物流协调 Agent", "worker", ["shipping", "logistics"], 15),
     ("agent_005", "通知发送 Agent", "worker", ["email", "sms", "push_notification"], 20),
-    ("agent_supervisor", "流程监督 Agent", "supervisor",
-     ["monitoring", "quality_check", "escalation"], 50),
+    (
+        "agent_supervisor",
+        "流程监督 Agent",
+        "supervisor",
+        ["monitoring", "quality_check", "escalation"],
+        50,
+    ),
 ]
 
 
@@ -77,18 +122,31 @@ def heard() -> Iterator[dict[str, list[dict[str, Any]]]]:
 def execution(heard: dict[str, Any]) -> Any:
     engine.register_workflow(WORKFLOW)
     for agent_id, name, role, capabilities, limit in AGENTS:
-        orchestrator.register_agent({
-            "agent_id": agent_id, "name": name, "role": role, "capabilities": capabilities,
-            "current_tasks": [], "max_concurrent_tasks": limit, "status": "active",
-            "last_heartbeat": None, "config": {"tool": "tests.echo"},
-        })
+        orchestrator.register_agent(
+            {
+                "agent_id": agent_id,
+                "name": name,
+                "role": role,
+                "capabilities": capabilities,
+                "current_tasks": [],
+                "max_concurrent_tasks": limit,
+                "status": "active",
+                "last_heartbeat": None,
+                "config": {"tool": "tests.echo"},
+            }
+        )
     return engine.start_workflow("order_processing_v1", ORDER)
 
 
 def test_the_status_has_the_sketchs_keys(execution: Any, heard: dict[str, Any]) -> None:
     status = engine.get_execution_status(execution.pk)
     assert set(status) == {
-        "execution_id", "workflow_id", "status", "started_at", "updated_at", "task_stats",
+        "execution_id",
+        "workflow_id",
+        "status",
+        "started_at",
+        "updated_at",
+        "task_stats",
         "log_entries",
     }
     assert status["workflow_id"] == "order_processing_v1"
@@ -103,8 +161,16 @@ def test_the_status_has_the_sketchs_keys(execution: Any, heard: dict[str, Any]) 
 def test_the_loads_have_the_sketchs_keys_and_values(execution: Any) -> None:
     loads = orchestrator.get_all_agents_status()
     assert loads == [
-        {"agent_id": agent_id, "name": name, "role": role, "status": "active", "current_tasks": 0,
-         "max_concurrent": limit, "load_percentage": 0, "total_assigned": 0}
+        {
+            "agent_id": agent_id,
+            "name": name,
+            "role": role,
+            "status": "active",
+            "current_tasks": 0,
+            "max_concurrent": limit,
+            "load_percentage": 0,
+            "total_assigned": 0,
+        }
         for agent_id, name, role, _, limit in AGENTS
     ]
     assert orchestrator.get_agent_load("agent_003") == loads[2]

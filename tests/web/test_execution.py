@@ -19,7 +19,7 @@ def test_a_finished_execution_is_told_whole(operator: Client) -> None:
     assert text.count('class="flow taken"') == 2
     assert text.count('class="bar"') == 3
     assert "execution.completed" in text
-    assert "<td>5</td>" in text
+    assert "<td>5" in text
 
 
 def test_a_variable_called_items_is_shown(operator: Client) -> None:

@@ -98,5 +98,3 @@ def test_a_form_from_elsewhere_is_refused(operator: Client) -> None:
     strict = Client(enforce_csrf_checks=True)
     strict.cookies = operator.cookies
     assert strict.post(f"/executions/{execution.pk}/cancel/").status_code == 403
-
-

@@ -35,8 +35,11 @@ def told(workflow: Workflow, found: Iterable[Problem], anchors: dict[str, str]) 
     """The problems with the names of their tasks; `anchors`: ids on the page by task key."""
     names = {task.key: str(task) for task in workflow.task_definitions.all()}
     return [
-        Told(names.get(problem.element, problem.element), problem.message,
-             anchors.get(problem.element, ""))
+        Told(
+            names.get(problem.element, problem.element),
+            problem.message,
+            anchors.get(problem.element, ""),
+        )
         for problem in found
     ]
 

@@ -59,7 +59,8 @@ def assignments(text: str) -> dict[str, str]:
 
 def written_assignments(mapping: Mapping[str, Any]) -> str:
     return _written(
-        mapping, assignments,
+        mapping,
+        assignments,
         lambda: "\n".join(_indented(f"{name} = {value}") for name, value in mapping.items()),
     )
 

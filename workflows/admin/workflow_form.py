@@ -22,11 +22,20 @@ class WorkflowForm(forms.ModelForm):
     class Meta:
         model = Workflow
         fields = (
-            "key", "name", "description", "triggers", "priority", "timeout_minutes", "variables",
-            "input_schema", "retry_policy",
+            "key",
+            "name",
+            "description",
+            "triggers",
+            "priority",
+            "timeout_minutes",
+            "variables",
+            "input_schema",
+            "retry_policy",
         )
         field_classes = {
-            "triggers": WordsField, "input_schema": ObjectField, "variables": ObjectField,
+            "triggers": WordsField,
+            "input_schema": ObjectField,
+            "variables": ObjectField,
             "retry_policy": ObjectField,
         }
         widgets = {"description": forms.Textarea({"rows": 2, "cols": 60})}

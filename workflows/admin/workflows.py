@@ -50,12 +50,27 @@ class WorkflowAdmin(admin.ModelAdmin):
     list_per_page = 50
     search_fields = ("key", "name", "description")
     fieldsets = (
-        (None, {"fields": (
-            ("key", "name"), "description", ("triggers", "priority", "timeout_minutes"),
-        )}),
-        (_("Variables, input and retries"), {"classes": ("collapse",), "fields": (
-            "variables", "input_schema", "retry_policy",
-        )}),
+        (
+            None,
+            {
+                "fields": (
+                    ("key", "name"),
+                    "description",
+                    ("triggers", "priority", "timeout_minutes"),
+                )
+            },
+        ),
+        (
+            _("Variables, input and retries"),
+            {
+                "classes": ("collapse",),
+                "fields": (
+                    "variables",
+                    "input_schema",
+                    "retry_policy",
+                ),
+            },
+        ),
     )
 
     @admin.display(description=_("version"), ordering="published__number", empty_value="–")
@@ -102,14 +117,19 @@ class WorkflowAdmin(admin.ModelAdmin):
         return Workflow.objects.select_for_update(of=("self",)).filter(pk=found.pk).first()
 
     def changeform_view(
-        self, request: HttpRequest, object_id: str | None = None, form_url: str = "",
+        self,
+        request: HttpRequest,
+        object_id: str | None = None,
+        form_url: str = "",
         extra_context: dict[str, Any] | None = None,
     ) -> HttpResponse:
         may_publish = self.has_publish_permission(request)
         if "_publish" in request.POST and not may_publish:
             raise PermissionDenied
         extra = {
-            **(extra_context or {}), "may_publish": may_publish, "show_save_and_add_another": False
+            **(extra_context or {}),
+            "may_publish": may_publish,
+            "show_save_and_add_another": False,
         }
         response: HttpResponse = super().changeform_view(request, object_id, form_url, extra)
         return response
@@ -124,9 +144,7 @@ class WorkflowAdmin(admin.ModelAdmin):
             context["problems"] = _shown(workflow, context)
         return super().render_change_form(request, context, *args, **kwargs)
 
-    def save_related(
-        self, request: HttpRequest, form: Any, formsets: Any, change: bool
-    ) -> None:
+    def save_related(self, request: HttpRequest, form: Any, formsets: Any, change: bool) -> None:
         """The last step of saving: what has changed goes to the audit in the same transaction."""
         super().save_related(request, form, formsets, change)
         kind, fields = "workflow.changed", _changed(form, formsets)
@@ -162,9 +180,7 @@ class WorkflowAdmin(admin.ModelAdmin):
 
     def _published(self, request: HttpRequest, workflow: Workflow) -> HttpResponse:
         self._publish(request, workflow, request.POST.get("_comment", "")[:500])
-        return HttpResponseRedirect(
-            reverse("admin:workflows_workflow_change", args=[workflow.pk])
-        )
+        return HttpResponseRedirect(reverse("admin:workflows_workflow_change", args=[workflow.pk]))
 
     def _publish(self, request: HttpRequest, workflow: Workflow, comment: str = "") -> None:
         before = workflow.published_id
@@ -189,7 +205,11 @@ class WorkflowAdmin(admin.ModelAdmin):
             self._say(request, messages.WARNING, head % {"name": workflow}, workflow, found)
 
     def _say(
-        self, request: HttpRequest, level: int, head: str, workflow: Workflow,
+        self,
+        request: HttpRequest,
+        level: int,
+        head: str,
+        workflow: Workflow,
         found: list[Problem],
     ) -> None:
         text = format_html("{}{}", head, problems.listed(workflow, found))

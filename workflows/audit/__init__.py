@@ -1,1 +1,1 @@
-"""The audit log read back: verified, rebuilt, exported. Written only by the database (append_audit.sql)."""
+"""The audit log read back: verified, sealed, exported, rebuilt. append_audit.sql writes it."""

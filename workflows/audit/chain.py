@@ -40,9 +40,19 @@ def digest(row: Row) -> str:
 def hash_of(row: Row) -> str:
     """Lower-case hex SHA-256 of the row's canonical JSON array."""
     fields: list[Any] = [
-        row.previous_hash, row.execution_id, row.seq, row.entity_type, row.entity_id,
-        row.old_state, row.new_state, row.actor, row.attempt, row.agent_id, row.lease_token,
-        row.at_text, row.data_digest,
+        row.previous_hash,
+        row.execution_id,
+        row.seq,
+        row.entity_type,
+        row.entity_id,
+        row.old_state,
+        row.new_state,
+        row.actor,
+        row.attempt,
+        row.agent_id,
+        row.lease_token,
+        row.at_text,
+        row.data_digest,
     ]
     return _sha256(json.dumps(fields, separators=(",", ":"), ensure_ascii=False))
 

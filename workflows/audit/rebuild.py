@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import deque
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field, replace
 from typing import Any
@@ -36,10 +37,9 @@ def at(execution: Execution, seq: int | None = None) -> Picture:
     events = execution.audit_events.order_by("seq")
     if seq is not None:
         events = events.filter(seq__lte=seq)
-    picture = Picture()
-    for picture in pictures(events.iterator()):
-        pass
-    return picture
+    last = deque([Picture()], maxlen=1)
+    last.extend(pictures(events.iterator()))
+    return last.pop()
 
 
 def differences(execution: Execution) -> list[str]:

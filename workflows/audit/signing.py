@@ -38,7 +38,7 @@ class Signer:
 
 
 def load() -> Signer:
-    """The key of SIGNALBOX_AUDIT_KEY, else of the data directory. Raises KeyMissing, KeyUnusable."""
+    """The key of SIGNALBOX_AUDIT_KEY, else the data directory's. Raises KeyMissing, KeyUnusable."""
     given = settings.AUDIT_KEY
     if given.startswith("-----BEGIN"):
         return _parsed(given.encode(), "SIGNALBOX_AUDIT_KEY")

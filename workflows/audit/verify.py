@@ -13,8 +13,8 @@ from .findings import Finding, Report
 
 BATCH = 5_000
 COLUMNS = (
-    "execution_id, seq, kind, entity_type, entity_id, task_id, old_state, new_state, actor, attempt, "
-    "agent_id, lease_token, at_text, data::text, data_digest, previous_hash, hash"
+    "execution_id, seq, kind, entity_type, entity_id, task_id, old_state, new_state, actor, "
+    "attempt, agent_id, lease_token, at_text, data::text, data_digest, previous_hash, hash"
 )
 
 
@@ -44,8 +44,11 @@ def verify(
 
 def rows(execution_id: int | None) -> Iterator[tuple[chain.Row, bool]]:
     """The rows of one execution, or all chain by chain; and whether `at` is what was hashed."""
-    for where in ["execution_id = %s"] if execution_id else ["execution_id IS NULL", "execution_id > 0"]:
-        yield from _read(where, [execution_id] if execution_id else [])
+    if execution_id is not None:
+        yield from _read("execution_id = %s", [execution_id])
+        return
+    yield from _read("execution_id IS NULL", [])
+    yield from _read("execution_id IS NOT NULL", [])
 
 
 def _check_rows(report: Report, execution_id: int | None) -> None:

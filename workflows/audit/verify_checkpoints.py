@@ -110,7 +110,7 @@ def _same(one: AuditCheckpoint, other: AuditCheckpoint) -> bool:
 def _report_missing(
     report: Report, missing: dict[int, AuditCheckpoint], last: AuditCheckpoint | None
 ) -> None:
-    """A number after the last is a tail cut off, or the whole database put back to an older copy."""
+    """A number after the last: the tail was cut off, or the database put back to an older copy."""
     for number in sorted(missing):
         after = last is None or number > last.no
         why = "an older copy was restored, or the end was cut off" if after else "it was taken out"

@@ -1,4 +1,4 @@
-"""The engine's verbs (PRODUCT §7). Everything that changes an execution goes through one of them."""
+"""The engine's verbs. Everything that changes an execution goes through one of them."""
 
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow
@@ -15,7 +15,19 @@ from .executions import (
 from .tasks import transition_state
 
 __all__ = [
-    "cancel", "check_input", "compiled", "decide", "get_execution_status", "off_event", "on_event",
-    "pause", "problems", "publish", "register_workflow", "resume", "retry", "start_workflow",
+    "cancel",
+    "check_input",
+    "compiled",
+    "decide",
+    "get_execution_status",
+    "off_event",
+    "on_event",
+    "pause",
+    "problems",
+    "publish",
+    "register_workflow",
+    "resume",
+    "retry",
+    "start_workflow",
     "transition_state",
 ]

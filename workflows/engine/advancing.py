@@ -16,7 +16,7 @@ from workflows.models.runs import task_id
 from . import approvals, claiming, events, graphs, transitions
 from .claiming import Work
 
-CHANCE = random.Random()  # noqa: S311 spreads retries, keeps no secret
+CHANCE = random.Random()
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,8 +70,11 @@ def exchange(
         if late:
             _record_refused([pair for pair in left if pair[0].task_id in late])
         events.announce(left, effects)
-        left = [(_reread(work, stale[work.task_id]), result)
-                for work, result in left if work.task_id in stale]
+        left = [
+            (_reread(work, stale[work.task_id]), result)
+            for work, result in left
+            if work.task_id in stale
+        ]
         want = 0
     return works
 
@@ -126,11 +129,7 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
 
 def _failed(work: Work, result: Broken) -> dict[str, Any]:
     policy = graphs.retry_policy(work.version_id, work.position)
-    again = (
-        result.is_retryable
-        and work.attempt < work.max_attempts
-        and policy.retries(result.kind)
-    )
+    again = result.is_retryable and work.attempt < work.max_attempts and policy.retries(result.kind)
     delay = max(policy.jittered(work.attempt, CHANCE), result.retry_after) if again else None
     return {
         "to": "retry" if again else "failed",
@@ -143,9 +142,7 @@ def _failed(work: Work, result: Broken) -> dict[str, Any]:
 
 
 def _reread(work: Work, effect: transitions.Effect) -> Work:
-    return replace(
-        work, variables=effect.variables or {}, variables_version=effect.variables_version or 0
-    )
+    return replace(work, variables=effect.variables, variables_version=effect.variables_version)
 
 
 def _record_refused(refused: list[tuple[Work, Result]]) -> None:
@@ -153,10 +150,14 @@ def _record_refused(refused: list[tuple[Work, Result]]) -> None:
     with transaction.atomic():
         transitions.record(
             transitions.Entry(
-                kind="result.refused", entity_type="task", entity_id=str(work.task_id),
+                kind="result.refused",
+                entity_type="task",
+                entity_id=str(work.task_id),
                 actor=f"agent:{work.agent_key}" if work.agent_key else "system",
-                execution_id=work.execution_id, task_id=work.task_id,
-                attempt=work.attempt, agent_id=work.agent_key or None,
+                execution_id=work.execution_id,
+                task_id=work.task_id,
+                attempt=work.attempt,
+                agent_id=work.agent_key or None,
                 lease_token=work.fence,
                 data={"key": work.key, "reason": "lease_passed_on", **_shown(result)},
             )

@@ -42,11 +42,16 @@ def cancel_open(execution_id: int, task_id: int | None = None) -> None:
 def _approval(work: claiming.Work) -> Approval:
     asked, payload = work.node.approval, work.input
     return Approval(
-        execution_id=work.execution_id, task_id=work.task_id,
+        execution_id=work.execution_id,
+        task_id=work.task_id,
         title=asked.get("title") or work.node.name,
-        groups=list(asked.get("groups", [])), users=list(asked.get("users", [])),
-        required=asked.get("required", 1), not_requester=asked.get("not_requester", True),
-        payload=payload, digest=_digest(payload), requested_at=clock.now(),
+        groups=list(asked.get("groups", [])),
+        users=list(asked.get("users", [])),
+        required=asked.get("required", 1),
+        not_requester=asked.get("not_requester", True),
+        payload=payload,
+        digest=_digest(payload),
+        requested_at=clock.now(),
     )
 
 

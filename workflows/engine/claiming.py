@@ -53,10 +53,18 @@ def lent(effects: Iterable[transitions.Effect]) -> list[Work]:
     """The work among the effects of an exchange, the most urgent first."""
     return [
         Work(
-            task_id=row.task_id, execution_id=row.execution_id, version_id=row.version_id,
-            position=row.position, key=row.key, lane=row.lane, attempt=row.attempt,
-            max_attempts=row.max_attempts, fence=row.fence, agent_key=row.agent_key,
-            given_input=row.input, variables=row.variables or {},
+            task_id=row.task_id,
+            execution_id=row.execution_id,
+            version_id=row.version_id,
+            position=row.position,
+            key=row.key,
+            lane=row.lane,
+            attempt=row.attempt,
+            max_attempts=row.max_attempts,
+            fence=row.fence,
+            agent_key=row.agent_key,
+            given_input=row.input,
+            variables=row.variables,
             variables_version=row.variables_version,
         )
         for row in effects
@@ -68,9 +76,17 @@ def in_hand(task: Task) -> Work:
     """A task that no session holds, as work in the hand of whoever acts on it."""
     execution = Execution.objects.get(pk=task.execution_id)
     return Work(
-        task_id=task.pk, execution_id=execution.pk, version_id=execution.version_id,
-        position=task.node, key=task.key, lane=task.lane, attempt=task.attempt,
-        max_attempts=task.max_attempts, fence=task.fence, agent_key=task.agent_key,
-        given_input=task.input, variables=execution.variables,
+        task_id=task.pk,
+        execution_id=execution.pk,
+        version_id=execution.version_id,
+        position=task.node,
+        key=task.key,
+        lane=task.lane,
+        attempt=task.attempt,
+        max_attempts=task.max_attempts,
+        fence=task.fence,
+        agent_key=task.agent_key,
+        given_input=task.input,
+        variables=execution.variables,
         variables_version=execution.variables_version,
     )

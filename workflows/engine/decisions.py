@@ -39,8 +39,8 @@ def _locked(approval_id: int) -> Approval:
     if found is None:
         raise UnknownApproval()
     transitions.lock(found)
-    approval: Approval = (
-        Approval.objects.select_related("execution__version", "task").get(pk=approval_id)
+    approval: Approval = Approval.objects.select_related("execution__version", "task").get(
+        pk=approval_id
     )
     return approval
 
@@ -50,7 +50,7 @@ def _decide(
 ) -> Approval:
     if approval.state != Approval.State.OPEN:
         raise AlreadyDecided()
-    if approval.execution.state not in (State.RUNNING, State.PAUSED):
+    if approval.execution.state not in (State.PENDING, State.RUNNING, State.PAUSED):
         raise AlreadyDecided(f"The execution is {approval.execution.get_state_display().lower()}.")
     if approval.decisions.filter(user=by).exists():
         raise AlreadyDecided("You have already decided.")
@@ -59,7 +59,11 @@ def _decide(
     if digest is not None and digest != approval.digest:
         raise AlreadyDecided("What is to be decided has changed. Look at it again.")
     Decision.objects.create(
-        approval=approval, user=by, verdict=verdict, comment=comment, digest=approval.digest,
+        approval=approval,
+        user=by,
+        verdict=verdict,
+        comment=comment,
+        digest=approval.digest,
         decided_at=clock.now(),
     )
     transitions.record([_entry(approval, by, "approval.decided", verdict, comment)])
@@ -83,9 +87,9 @@ def _settle(approval: Approval, by: User, verdict: str, comment: str) -> None:
 def _go_on(approval: Approval, by: User, verdict: str, comment: str) -> None:
     """PAUSED -> RUNNING -> COMPLETED in this transaction, and the tokens move on."""
     task: Task = approval.task
-    transitions.record([
-        transitions.move(task, State.RUNNING, by=transitions.actor(by), session=None)
-    ])
+    transitions.record(
+        [transitions.move(task, State.RUNNING, by=transitions.actor(by), session=None)]
+    )
     output = {"decision": verdict, "comment": comment, "decided_by": by.get_username()}
     tasks.complete_by_hand(task, output, by=transitions.actor(by))
 
@@ -94,8 +98,12 @@ def _entry(
     approval: Approval, by: AbstractBaseUser, kind: str, verdict: str, note: str
 ) -> transitions.Entry:
     return transitions.Entry(
-        kind=kind, entity_type="approval", entity_id=str(approval.pk),
-        actor=transitions.actor(by), execution_id=approval.execution_id, task_id=approval.task_id,
+        kind=kind,
+        entity_type="approval",
+        entity_id=str(approval.pk),
+        actor=transitions.actor(by),
+        execution_id=approval.execution_id,
+        task_id=approval.task_id,
         data={"verdict": verdict, "comment": note, "digest": approval.digest},
     )
 

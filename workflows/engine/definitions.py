@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping
 from typing import Any
 
 import jsonschema_rs
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
@@ -21,9 +21,7 @@ from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 from . import transitions
 
 
-def register_workflow(
-    definition: Mapping[str, Any], *, by: AbstractBaseUser | None = None
-) -> Version:
+def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
     """Write a definition (the sketch's names are understood) as a draft and publish it.
 
     The same definition again gives the same version. Raises InvalidDefinition with all problems.
@@ -38,8 +36,11 @@ def register_workflow(
 def problems(workflow: Workflow) -> list[Problem]:
     """Everything that keeps the draft from being published."""
     rows = list(workflow.task_definitions.all())
-    return [*_workflow_problems(workflow), *_row_problems(rows),
-            *validation.problems(compiled(workflow, rows))]
+    return [
+        *_workflow_problems(workflow),
+        *_row_problems(rows),
+        *validation.problems(compiled(workflow, rows)),
+    ]
 
 
 def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -> Graph:
@@ -53,9 +54,12 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
         if name in index
     ]
     return Graph(
-        nodes=tuple(_node(task) for task in tasks), flows=tuple(flows),
-        variables=workflow.variables or {}, input_schema=workflow.input_schema or {},
-        triggers=tuple(workflow.triggers or ()), timeout_minutes=workflow.timeout_minutes,
+        nodes=tuple(_node(task) for task in tasks),
+        flows=tuple(flows),
+        variables=workflow.variables or {},
+        input_schema=workflow.input_schema or {},
+        triggers=tuple(workflow.triggers or ()),
+        timeout_minutes=workflow.timeout_minutes,
         retry_policy=workflow.retry_policy or {},
     )
 
@@ -71,7 +75,7 @@ def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
     return pairs
 
 
-def publish(workflow: Workflow, *, by: AbstractBaseUser | None, comment: str = "") -> Version:
+def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
     """Freeze the draft as the next version; an unchanged draft gives the present version.
 
     Raises InvalidDefinition with every problem.
@@ -93,11 +97,16 @@ def publish(workflow: Workflow, *, by: AbstractBaseUser | None, comment: str = "
 
 
 def _freeze(
-    workflow: Workflow, graph: Graph, number: int, by: AbstractBaseUser | None, comment: str
+    workflow: Workflow, graph: Graph, number: int, by: User | None, comment: str
 ) -> Version:
     return Version.objects.create(
-        workflow=workflow, number=number, graph=graph.to_json(), template=_template(graph),
-        sha256=graph.sha256(), comment=comment, published_by=by,
+        workflow=workflow,
+        number=number,
+        graph=graph.to_json(),
+        template=_template(graph),
+        sha256=graph.sha256(),
+        comment=comment,
+        published_by=by,
     )
 
 
@@ -105,8 +114,13 @@ def _template(graph: Graph) -> list[dict[str, Any]]:
     """The task rows of every execution, ready to insert."""
     return [
         {
-            "node": position, "key": node.key, "name": node.name, "kind": node.kind,
-            "lane": _lane(node), "priority": node.priority, "waits_on": graph.waits_on(position),
+            "node": position,
+            "key": node.key,
+            "name": node.name,
+            "kind": node.kind,
+            "lane": _lane(node),
+            "priority": node.priority,
+            "waits_on": graph.waits_on(position),
             "max_attempts": RetryPolicy.of(graph.retry_policy, node.max_retries).max_attempts,
             "timeout_seconds": node.timeout_seconds,
         }
@@ -119,31 +133,51 @@ def _lane(node: Node) -> int:
         return 0
     lane, _ = Lane.objects.get_or_create(
         requirement=node.requirement,
-        defaults={"agent_key": node.agent_key, "role": "" if node.agent_key else node.role,
-                  "capabilities": [] if node.agent_key else sorted(node.capabilities)},
+        defaults={
+            "agent_key": node.agent_key,
+            "role": "" if node.agent_key else node.role,
+            "capabilities": [] if node.agent_key else sorted(node.capabilities),
+        },
     )
     return lane.pk
 
 
-def _record_published(
-    workflow: Workflow, version: Version, by: AbstractBaseUser | None, comment: str
-) -> None:
-    transitions.record([transitions.Entry(
-        kind="workflow.published", entity_type="workflow", entity_id=str(workflow.pk),
-        actor=transitions.actor(by),
-        data={"key": workflow.key, "version": version.number, "sha256": version.sha256,
-              "comment": comment},
-    )])
+def _record_published(workflow: Workflow, version: Version, by: User | None, comment: str) -> None:
+    transitions.record(
+        [
+            transitions.Entry(
+                kind="workflow.published",
+                entity_type="workflow",
+                entity_id=str(workflow.pk),
+                actor=transitions.actor(by),
+                data={
+                    "key": workflow.key,
+                    "version": version.number,
+                    "sha256": version.sha256,
+                    "comment": comment,
+                },
+            )
+        ]
+    )
     transitions.doorbell([], "workflows")
 
 
 def _node(task: TaskDefinition) -> Node:
     return Node(
-        key=task.key, name=task.name or task.key, description=task.description, kind=task.kind,
-        agent_key=task.agent_key, role=task.role, capabilities=tuple(task.capabilities or ()),
-        priority=task.priority, max_retries=task.max_retries,
-        timeout_seconds=task.timeout_seconds, input=task.input or {},
-        output_mapping=task.output_mapping or {}, join=task.join, approval=task.approval or {},
+        key=task.key,
+        name=task.name or task.key,
+        description=task.description,
+        kind=task.kind,
+        agent_key=task.agent_key,
+        role=task.role,
+        capabilities=tuple(task.capabilities or ()),
+        priority=task.priority,
+        max_retries=task.max_retries,
+        timeout_seconds=task.timeout_seconds,
+        input=task.input or {},
+        output_mapping=task.output_mapping or {},
+        join=task.join,
+        approval=task.approval or {},
     )
 
 
@@ -171,8 +205,15 @@ def _workflow_problems(workflow: Workflow) -> list[Problem]:
 def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
     fields = {
         name: definition[name]
-        for name in ("name", "description", "input_schema", "variables", "triggers",
-                     "timeout_minutes", "retry_policy")
+        for name in (
+            "name",
+            "description",
+            "input_schema",
+            "variables",
+            "triggers",
+            "timeout_minutes",
+            "retry_policy",
+        )
         if name in definition
     }
     if "priority" in definition:
@@ -195,8 +236,11 @@ def _draft(key: str, fields: dict[str, Any]) -> Workflow:
 def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
     rows = [_task(workflow, position, task) for position, task in enumerate(tasks)]
     found = [problem for row in rows for problem in _field_problems(row, row.key)]
-    found += [Problem(key, "key", f"The key “{key}” is used {count} times.")
-              for key, count in Counter(row.key for row in rows).items() if count > 1]
+    found += [
+        Problem(key, "key", f"The key “{key}” is used {count} times.")
+        for key, count in Counter(row.key for row in rows).items()
+        if count > 1
+    ]
     if found:
         raise InvalidDefinition(found)
     workflow.task_definitions.all().delete()
@@ -219,16 +263,23 @@ def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Proble
 def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDefinition:
     key = task.get("key") or task.get("task_id") or ""
     return TaskDefinition(
-        workflow=workflow, position=position, key=key, name=task.get("name") or key,
-        description=task.get("description", ""), kind=task.get("kind", "agent"),
-        agent_key=task.get("agent") or task.get("agent_id") or "", role=task.get("role") or "",
+        workflow=workflow,
+        position=position,
+        key=key,
+        name=task.get("name") or key,
+        description=task.get("description", ""),
+        kind=task.get("kind", "agent"),
+        agent_key=task.get("agent") or task.get("agent_id") or "",
+        role=task.get("role") or "",
         capabilities=list(task.get("capabilities", ())),
         priority=_priority(task.get("priority", Priority.NORMAL)),
-        max_retries=task.get("max_retries"), timeout_seconds=task.get("timeout_seconds"),
+        max_retries=task.get("max_retries"),
+        timeout_seconds=task.get("timeout_seconds"),
         input=task.get("input", task.get("input_data")) or {},
         output_mapping=task.get("output_mapping") or {},
         depends_on=list(task.get("dependencies", task.get("depends_on")) or ()),
-        join=task.get("join", "every"), approval=task.get("approval") or {},
+        join=task.get("join", "every"),
+        approval=task.get("approval") or {},
     )
 
 

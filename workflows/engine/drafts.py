@@ -12,15 +12,25 @@ from . import transitions
 
 
 def changed(
-    workflow: Workflow, *, by: AbstractBaseUser | None, fields: Sequence[str] = (),
+    workflow: Workflow,
+    *,
+    by: AbstractBaseUser | None,
+    fields: Sequence[str] = (),
     kind: str = "workflow.changed",
 ) -> None:
     """Record that a draft was created, changed or deleted, and which of its fields.
 
     A task's field is named "tasks.<key>.<field>"; `kind` is workflow.created, .changed or .deleted.
     """
-    transitions.record([transitions.Entry(
-        kind=kind, entity_type="workflow", entity_id=str(workflow.pk),
-        actor=transitions.actor(by), data={"key": workflow.key, "fields": list(fields)},
-    )])
+    transitions.record(
+        [
+            transitions.Entry(
+                kind=kind,
+                entity_type="workflow",
+                entity_id=str(workflow.pk),
+                actor=transitions.actor(by),
+                data={"key": workflow.key, "fields": list(fields)},
+            )
+        ]
+    )
     transitions.doorbell([], "workflows")

@@ -44,10 +44,15 @@ def moved(entries: Iterable[transitions.Entry]) -> None:
     """Publish the transitions among audit rows that were just recorded."""
     for entry in entries:
         if entry.old_state and entry.new_state:
-            publish(f"{entry.entity_type}_state_changed", {
-                "execution_id": entry.execution_id, "task_id": entry.task_id,
-                "old_state": entry.old_state, "new_state": entry.new_state,
-            })
+            publish(
+                f"{entry.entity_type}_state_changed",
+                {
+                    "execution_id": entry.execution_id,
+                    "task_id": entry.task_id,
+                    "old_state": entry.old_state,
+                    "new_state": entry.new_state,
+                },
+            )
 
 
 def announce(results: Sequence[tuple[Any, Any]], effects: Sequence[transitions.Effect]) -> None:
@@ -55,30 +60,49 @@ def announce(results: Sequence[tuple[Any, Any]], effects: Sequence[transitions.E
     if not (_handlers["task_state_changed"] or _handlers["execution_state_changed"]):
         return
     unapplied = {effect.task_id for effect in effects if effect.what != "work"}
-    names = {"Completed": "completed", "Broken": "failed", "WaitsForPeople": "paused",
-             "Released": "failed"}
+    names = {
+        "Completed": "completed",
+        "Broken": "failed",
+        "WaitsForPeople": "paused",
+        "Released": "failed",
+    }
     for work, result in results:
         if work.task_id not in unapplied:
-            publish("task_state_changed", {
-                "execution_id": work.execution_id, "task_id": work.task_id,
-                "old_state": "running", "new_state": names[type(result).__name__],
-            })
+            publish(
+                "task_state_changed",
+                {
+                    "execution_id": work.execution_id,
+                    "task_id": work.task_id,
+                    "old_state": "running",
+                    "new_state": names[type(result).__name__],
+                },
+            )
     for effect in effects:
         if effect.what == "ended":
-            publish("execution_state_changed", {
-                "execution_id": effect.execution_id, "task_id": None,
-                "old_state": "running", "new_state": effect.state,
-            })
+            publish(
+                "execution_state_changed",
+                {
+                    "execution_id": effect.execution_id,
+                    "task_id": None,
+                    "old_state": "running",
+                    "new_state": effect.state,
+                },
+            )
 
 
 def claimed(works: Sequence[Any]) -> None:
     """Publish that lent tasks run now."""
     if _handlers["task_state_changed"]:
         for work in works:
-            publish("task_state_changed", {
-                "execution_id": work.execution_id, "task_id": work.task_id,
-                "old_state": "pending", "new_state": "running",
-            })
+            publish(
+                "task_state_changed",
+                {
+                    "execution_id": work.execution_id,
+                    "task_id": work.task_id,
+                    "old_state": "pending",
+                    "new_state": "running",
+                },
+            )
 
 
 def _call(event_type: str, data: dict[str, Any]) -> None:

@@ -17,15 +17,27 @@ from django.db.models import Exists, F, OuterRef
 from workflows import clock, queue
 from workflows.errors import IllegalTransition, InvalidInput, UnknownTask, UnknownWorkflow
 from workflows.models import (
-    AgentSlot, AuditHead, Execution, Priority, State, Task, Timer, Version, Workflow,
+    AgentSlot,
+    AuditHead,
+    Execution,
+    Priority,
+    State,
+    Task,
+    Timer,
+    Version,
+    Workflow,
 )
 
 from . import approvals, events, graphs, transitions
 
 
 def start_workflow(
-    key: str, input: Mapping[str, Any] | None = None, *, by: AbstractBaseUser | None = None,
-    idempotency_key: str | None = None, priority: int | None = None,
+    key: str,
+    input: Mapping[str, Any] | None = None,
+    *,
+    by: AbstractBaseUser | None = None,
+    idempotency_key: str | None = None,
+    priority: int | None = None,
 ) -> Execution:
     """Start the published version of a workflow.
 
@@ -70,10 +82,16 @@ def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -
     """Steps in flight finish, nothing new starts, timers wait. Raises IllegalTransition."""
     with _locked(execution_id, by) as execution:
         entries = through_running(execution, transitions.actor(by))
-        entries.append(transitions.move(
-            execution, State.PAUSED, by=transitions.actor(by), reason=reason,
-            pause_reason=reason, paused_by=by,
-        ))
+        entries.append(
+            transitions.move(
+                execution,
+                State.PAUSED,
+                by=transitions.actor(by),
+                reason=reason,
+                pause_reason=reason,
+                paused_by=by,
+            )
+        )
         execution.tasks.filter(is_ready=True).update(is_ready=False)
         execution.timers.update(is_held=True)
         return written(execution, entries)
@@ -84,10 +102,16 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
     with _locked(execution_id, by) as execution:
         if execution.state != State.PAUSED:
             raise IllegalTransition(execution.state, State.RUNNING, str(execution))
-        entries = [transitions.move(
-            execution, State.RUNNING, by=transitions.actor(by), reason=reason,
-            pause_reason="", paused_by=None,
-        )]
+        entries = [
+            transitions.move(
+                execution,
+                State.RUNNING,
+                by=transitions.actor(by),
+                reason=reason,
+                pause_reason="",
+                paused_by=None,
+            )
+        ]
         _make_ready(execution)
         execution.timers.update(is_held=False)
         written(execution, entries)
@@ -97,7 +121,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 
 def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
-    """Stop an execution for good: nothing starts, late results are refused. Raises IllegalTransition."""
+    """Stop it for good: nothing starts, late results are refused. Raises IllegalTransition."""
     with _locked(execution_id, by) as execution:
         who = transitions.actor(by)
         _let_go(execution)
@@ -126,7 +150,7 @@ def retry(
             raise UnknownTask()
         failed = list(execution.tasks.filter(state=State.FAILED))
         chosen = [task for task in failed if task_id in (None, task.pk)]
-        if execution.is_final or not (chosen or task_id is None and _can_go_on(execution)):
+        if execution.is_final or not (chosen or (task_id is None and _can_go_on(execution))):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
         reopen(execution, chosen, by=transitions.actor(by), reason=reason)
         return written(execution, [])
@@ -137,14 +161,28 @@ def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> 
     entries = []
     for task in tasks:
         attempts = graphs.retry_policy(execution.version_id, task.node).max_attempts
-        entries.append(transitions.move(
-            task, State.PENDING, by=by, reason=reason, waits_on=0, finished_at=None,
-            max_attempts=task.attempt + attempts,
-        ))
+        entries.append(
+            transitions.move(
+                task,
+                State.PENDING,
+                by=by,
+                reason=reason,
+                waits_on=0,
+                finished_at=None,
+                max_attempts=task.attempt + attempts,
+            )
+        )
     if execution.state == State.FAILED:
-        entries.append(transitions.move(
-            execution, State.PENDING, by=by, reason=reason, finished_at=None, error="",
-        ))
+        entries.append(
+            transitions.move(
+                execution,
+                State.PENDING,
+                by=by,
+                reason=reason,
+                finished_at=None,
+                error="",
+            )
+        )
         _renew_deadline(execution)
     Execution.objects.filter(pk=execution.pk).update(open_tasks=F("open_tasks") + len(tasks))
     if execution.state in (State.PENDING, State.RUNNING):
@@ -188,11 +226,18 @@ def _locked(execution_id: int, by: AbstractBaseUser | None) -> Iterator[Executio
 
 def _record_refused(execution_id: int, error: IllegalTransition, by: str) -> None:
     with transaction.atomic():
-        transitions.record([transitions.Entry(
-            kind="transition.refused", entity_type="execution", entity_id=str(execution_id),
-            actor=by, execution_id=execution_id,
-            data={"was": error.old, "asked": error.new, "why": str(error)},
-        )])
+        transitions.record(
+            [
+                transitions.Entry(
+                    kind="transition.refused",
+                    entity_type="execution",
+                    entity_id=str(execution_id),
+                    actor=by,
+                    execution_id=execution_id,
+                    data={"was": error.old, "asked": error.new, "why": str(error)},
+                )
+            ]
+        )
 
 
 def _can_go_on(execution: Execution) -> bool:
@@ -220,14 +265,21 @@ def _priority(priority: int | None) -> int | None:
 
 
 def _run(
-    workflow: Workflow, version: Version, given: dict[str, Any], by: AbstractBaseUser | None,
-    idempotency_key: str | None, priority: int | None,
+    workflow: Workflow,
+    version: Version,
+    given: dict[str, Any],
+    by: AbstractBaseUser | None,
+    idempotency_key: str | None,
+    priority: int | None,
 ) -> dict[str, Any]:
     variables = {**graphs.of(version.pk).variables, **given}
     return {
-        "input": given, "variables": variables, "idempotency_key": idempotency_key or None,
+        "input": given,
+        "variables": variables,
+        "idempotency_key": idempotency_key or None,
         "requested_by": by.pk if by is not None else None,
-        "priority": priority or workflow.priority, "explicit": priority,
+        "priority": priority or workflow.priority,
+        "explicit": priority,
         "actor": transitions.actor(by),
         "data": {"workflow": workflow.key, "version": version.number, "variables": variables},
     }
@@ -237,9 +289,9 @@ def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execut
     with transaction.atomic():
         execution_id = transitions.start(version.pk, [run])[0]
         transitions.doorbell([execution_id], work=True)
-        events.publish("workflow_started", {
-            "execution_id": execution_id, "workflow_id": workflow.key
-        })
+        events.publish(
+            "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}
+        )
         queue.wake()
     return Execution.objects.get(pk=execution_id)
 
@@ -291,6 +343,4 @@ def _renew_deadline(execution: Execution) -> None:
     deadline = clock.now() + timedelta(minutes=minutes)
     Execution.objects.filter(pk=execution.pk).update(deadline_at=deadline)
     Timer.objects.filter(execution=execution, kind=Timer.Kind.EXECUTION_TIMEOUT).delete()
-    Timer.objects.create(
-        execution=execution, kind=Timer.Kind.EXECUTION_TIMEOUT, due_at=deadline
-    )
+    Timer.objects.create(execution=execution, kind=Timer.Kind.EXECUTION_TIMEOUT, due_at=deadline)

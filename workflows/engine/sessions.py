@@ -10,25 +10,26 @@ from django.db import connection, transaction
 
 from workflows.graph.retry import LOST
 from workflows.models import AgentSlot, Session, State, Task
+from workflows.queue import SESSION_LOCKS
 
 from . import advancing, claiming, transitions
-
-LOCK_SPACE = 1 << 62  # the advisory lock of session n is LOCK_SPACE + n
 
 
 def open_session() -> int:
     """Begin a session on this connection, which then holds its advisory lock; the session's id.
 
-    Lease times are the database's clock alone.
+    Lease times are the database's clock alone. Nobody sees the row before the lock is held: a
+    session without its lock looks dead.
     """
-    with connection.cursor() as cursor:
+    with transaction.atomic(), connection.cursor() as cursor:
         cursor.execute(
-            "INSERT INTO workflows_session(host, pid, is_accepting, started_at, renewed_at, expires_at) "
+            "INSERT INTO workflows_session("
+            "host, pid, is_accepting, started_at, renewed_at, expires_at) "
             "VALUES (%s, %s, true, now(), now(), now() + %s * interval '1 second') RETURNING id",
             [socket.gethostname(), os.getpid(), settings.LEASE_SECONDS],
         )
         session_id: int = cursor.fetchone()[0]
-        cursor.execute("SELECT pg_advisory_lock(%s)", [LOCK_SPACE + session_id])
+        cursor.execute("SELECT pg_advisory_lock(%s)", [SESSION_LOCKS + session_id])
         cursor.execute(f"LISTEN {transitions.WORK_CHANNEL}")
     return session_id
 
@@ -49,17 +50,7 @@ def close_session(session_id: int) -> None:
     Session.objects.filter(pk=session_id).delete()
     with connection.cursor() as cursor:
         cursor.execute(f"UNLISTEN {transitions.WORK_CHANNEL}")
-        cursor.execute("SELECT pg_advisory_unlock(%s)", [LOCK_SPACE + session_id])
-
-
-def live() -> int:
-    """How many sessions accept work under a valid lease."""
-    with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT count(*) FROM workflows_session WHERE is_accepting AND expires_at > now()"
-        )
-        count: int = cursor.fetchone()[0]
-    return count
+        cursor.execute("SELECT pg_advisory_unlock(%s)", [SESSION_LOCKS + session_id])
 
 
 def reap(own: int | None = None) -> int:
@@ -79,7 +70,7 @@ def _dead(own: int | None) -> list[int]:
         cursor.execute(
             "SELECT id FROM workflows_session WHERE id IS DISTINCT FROM %s AND (expires_at < now() "
             "OR pg_try_advisory_xact_lock(%s + id)) FOR UPDATE SKIP LOCKED",
-            [own, LOCK_SPACE],
+            [own, SESSION_LOCKS],
         )
         return [row[0] for row in cursor.fetchall()]
 

@@ -17,8 +17,12 @@ from . import advancing, approvals, claiming, events, executions, transitions
 
 
 def transition_state(
-    execution_id: int, task_id: int | str, new_state: str, *,
-    by: AbstractBaseUser | None, reason: str = "",
+    execution_id: int,
+    task_id: int | str,
+    new_state: str,
+    *,
+    by: AbstractBaseUser | None,
+    reason: str = "",
 ) -> bool:
     """Move one task by hand; True if it moved.
 
@@ -108,7 +112,10 @@ def _change_of_open_tasks(task: Task, new: str) -> int:
 
 def _fields(task: Task, new: str) -> dict[str, Any]:
     fields: dict[str, Any] = {
-        "is_ready": False, "waits_on": 0, "session": None, "fence": task.fence + 1
+        "is_ready": False,
+        "waits_on": 0,
+        "session": None,
+        "fence": task.fence + 1,
     }
     if new == State.RUNNING and task.state == State.PENDING:
         fields |= {"started_at": clock.now(), "attempt": task.attempt + 1}
@@ -125,9 +132,23 @@ def _begun(execution: Execution, who: str) -> list[transitions.Entry]:
 
 def _record_refused(task: Task, new: str, who: str, reason: str) -> None:
     error = IllegalTransition(task.state, new, str(task))
-    transitions.record([transitions.Entry(
-        kind="transition.refused", entity_type="task", entity_id=str(task.pk), actor=who,
-        execution_id=task.execution_id, task_id=task.pk, attempt=task.attempt,
-        data={"key": task.key, "asked": new, "was": task.state, "why": str(error),
-              **({"reason": reason} if reason else {})},
-    )])
+    transitions.record(
+        [
+            transitions.Entry(
+                kind="transition.refused",
+                entity_type="task",
+                entity_id=str(task.pk),
+                actor=who,
+                execution_id=task.execution_id,
+                task_id=task.pk,
+                attempt=task.attempt,
+                data={
+                    "key": task.key,
+                    "asked": new,
+                    "was": task.state,
+                    "why": str(error),
+                    **({"reason": reason} if reason else {}),
+                },
+            )
+        ]
+    )

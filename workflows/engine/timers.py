@@ -52,9 +52,8 @@ def _fire(timer: Timer) -> bool:
 
 
 def _time_out_task(timer: Timer) -> None:
-    task = Task.objects.filter(
-        pk=timer.task_id, state=State.RUNNING, fence=timer.fence
-    ).first()
+    running = Task.objects.filter(state=State.RUNNING, fence=timer.fence)
+    task = running.filter(pk=timer.task_id or 0).first()
     if task is None:
         return
     error = f"No result within {task.timeout_seconds} seconds."
@@ -88,10 +87,19 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         execution.refresh_from_db()
         if execution.state == State.RUNNING:
             execution.tasks.filter(is_ready=True).update(is_ready=False)
-            executions.written(execution, [transitions.move(
-                execution, State.FAILED, by=transitions.SYSTEM, reason=kind, error=error,
-                finished_at=clock.now(),
-            )])
+            executions.written(
+                execution,
+                [
+                    transitions.move(
+                        execution,
+                        State.FAILED,
+                        by=transitions.SYSTEM,
+                        reason=kind,
+                        error=error,
+                        finished_at=clock.now(),
+                    )
+                ],
+            )
         else:
             Execution.objects.filter(pk=execution_id).update(error=error)
             transitions.doorbell([execution_id])

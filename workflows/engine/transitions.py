@@ -44,23 +44,26 @@ class Entry:
 
 @dataclass(frozen=True, slots=True)
 class Effect:
-    """A row of `advance`: "work" lent, or a result that was "stale" or "refused", or an "ended" run."""
+    """A row of `advance`: "work" lent, a "stale" or "refused" result, or an "ended" run.
+
+    What a kind of row does not tell is None in it: `sql/advance.sql` says which has what.
+    """
 
     what: str
-    task_id: int | None
+    task_id: int
     execution_id: int
-    version_id: int | None
-    position: int | None
-    key: str | None
-    lane: int | None
-    attempt: int | None
-    max_attempts: int | None
-    fence: int | None
-    agent_key: str | None
-    state: str | None
+    version_id: int
+    position: int
+    key: str
+    lane: int
+    attempt: int
+    max_attempts: int
+    fence: int
+    agent_key: str
+    state: str
     input: dict[str, Any] | None
-    variables: dict[str, Any] | None
-    variables_version: int | None
+    variables: dict[str, Any]
+    variables_version: int
 
 
 def actor(by: AbstractBaseUser | None) -> str:
@@ -70,7 +73,9 @@ def actor(by: AbstractBaseUser | None) -> str:
 
 def lock(execution_id: int) -> Execution:
     """The execution, locked until the transaction ends; raises UnknownExecution."""
-    head = AuditHead.objects.select_for_update().filter(execution_id=execution_id, execution_id__gt=0)
+    head = AuditHead.objects.select_for_update().filter(
+        execution_id=execution_id, execution_id__gt=0
+    )
     if not head.exists():
         raise UnknownExecution(f"There is no execution {execution_id}.")
     return Execution.objects.get(pk=execution_id)
@@ -118,11 +123,9 @@ def advance(
     session_id: int | None, outcomes: Sequence[Mapping[str, Any]], want: int
 ) -> list[Effect]:
     """One exchange with a session (None: a person's hand), as sql/advance.sql describes it."""
-    rows = _call(
-        "SELECT * FROM workflows_advance(%s, %s, %s)", [session_id, _json(outcomes), want]
-    )
+    rows = _call("SELECT * FROM workflows_advance(%s, %s, %s)", [session_id, _json(outcomes), want])
     return [
-        Effect(*plain, input=_load(given), variables=_load(seen), variables_version=version)
+        Effect(*[*plain, _load(given), _load(seen), version])
         for *plain, given, seen, version in rows
     ]
 
@@ -154,14 +157,28 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, reason: str) -> En
     data = {"reason": reason} if reason else {}
     if isinstance(subject, Task):
         return Entry(
-            kind=f"task.{new}", entity_type="task", entity_id=str(subject.pk), actor=by,
-            execution_id=subject.execution_id, task_id=subject.pk, old_state=old, new_state=new,
-            attempt=subject.attempt, agent_id=subject.agent_key or None,
-            lease_token=subject.fence, data={"key": subject.key, **data},
+            kind=f"task.{new}",
+            entity_type="task",
+            entity_id=str(subject.pk),
+            actor=by,
+            execution_id=subject.execution_id,
+            task_id=subject.pk,
+            old_state=old,
+            new_state=new,
+            attempt=subject.attempt,
+            agent_id=subject.agent_key or None,
+            lease_token=subject.fence,
+            data={"key": subject.key, **data},
         )
     return Entry(
-        kind=f"execution.{new}", entity_type="execution", entity_id=str(subject.pk), actor=by,
-        execution_id=subject.pk, old_state=old, new_state=new, data=data,
+        kind=f"execution.{new}",
+        entity_type="execution",
+        entity_id=str(subject.pk),
+        actor=by,
+        execution_id=subject.pk,
+        old_state=old,
+        new_state=new,
+        data=data,
     )
 
 

@@ -42,9 +42,7 @@ def value(source: str, variables: Mapping[str, Any], output: Mapping[str, Any] |
         raise InvalidExpression(f"“{source}”: {error}") from error
 
 
-def assignable(
-    source: str, variables: Mapping[str, Any], output: Mapping[str, Any] | None
-) -> Any:
+def assignable(source: str, variables: Mapping[str, Any], output: Mapping[str, Any] | None) -> Any:
     """What the expression yields, fit to be kept as a variable.
 
     Raises InvalidExpression also for what JSON cannot hold, and for more than MAX_VALUE characters.

@@ -11,7 +11,7 @@ LOST = "lost"
 
 @dataclass(frozen=True, slots=True)
 class RetryPolicy:
-    """When a failed attempt is tried again. All times in seconds; `jitter` is a share of the delay."""
+    """When a failed attempt is tried again. Times in seconds; `jitter` is a share of the delay."""
 
     max_retries: int = 3
     initial_delay: float = 1.0

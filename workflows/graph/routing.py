@@ -1,4 +1,4 @@
-"""Where tokens go when a node is left: (graph, node, output, variables) -> nodes and new variables."""
+"""Where tokens go when a node is left, and which variables that sets."""
 
 from __future__ import annotations
 
@@ -36,9 +36,7 @@ def leave(
     }
     seen = {**variables, **assigned}
     targets = tuple(
-        flow.target
-        for flow in flows
-        if not flow.when or expressions.holds(flow.when, seen, output)
+        flow.target for flow in flows if not flow.when or expressions.holds(flow.when, seen, output)
     )
     if flows and not targets:
         raise InvalidExpression(

@@ -20,7 +20,7 @@ ROLES = frozenset({"", "coordinator", "worker", "reviewer", "supervisor"})
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """One thing to mend: the element's key ("" for the workflow itself), its field, and a sentence."""
+    """One thing to mend: the element's key ("": the workflow itself), its field, a sentence."""
 
     element: str
     field: str

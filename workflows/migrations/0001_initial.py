@@ -222,7 +222,7 @@ class Migration(migrations.Migration):
             name='Workflow',
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
-                ('key', models.CharField(max_length=100, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z_][A-Za-z0-9_.-]*$', 'Use letters, digits, “_”, “-” and “.”, starting with a letter.')], verbose_name='key')),
+                ('key', models.CharField(max_length=100, unique=True, validators=[django.core.validators.RegexValidator('^[A-Za-z_][A-Za-z0-9_.-]*\\Z', 'Use letters, digits, “_”, “-” and “.”, starting with a letter.')], verbose_name='key')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('description', models.TextField(blank=True, verbose_name='description')),
                 ('input_schema', models.JSONField(blank=True, default=dict, help_text='JSON Schema 2020-12 of the start input; the start form is built from it.', verbose_name='input schema')),
@@ -252,7 +252,7 @@ class Migration(migrations.Migration):
             fields=[
                 ('id', models.BigAutoField(auto_created=True, primary_key=True, serialize=False, verbose_name='ID')),
                 ('position', models.PositiveIntegerField(default=0, verbose_name='position')),
-                ('key', models.CharField(max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z_][A-Za-z0-9_.-]*$', 'Use letters, digits, “_”, “-” and “.”, starting with a letter.')], verbose_name='key')),
+                ('key', models.CharField(max_length=100, validators=[django.core.validators.RegexValidator('^[A-Za-z_][A-Za-z0-9_.-]*\\Z', 'Use letters, digits, “_”, “-” and “.”, starting with a letter.')], verbose_name='key')),
                 ('name', models.CharField(max_length=200, verbose_name='name')),
                 ('description', models.TextField(blank=True, verbose_name='description')),
                 ('kind', models.CharField(choices=[('agent', 'Agent'), ('human', 'Approval by a person')], default='agent', max_length=20, verbose_name='kind')),

@@ -7,7 +7,25 @@ from .runs import Execution, Task, Timer
 from .states import ALLOWED, FINAL, Priority, State
 
 __all__ = [
-    "ALLOWED", "FINAL", "AgentSlot", "Approval", "Assignment", "AuditCheckpoint", "AuditEvent",
-    "AuditHead", "Decision", "Execution", "Lane", "LaneMember", "Priority", "QueuePulse", "Session",
-    "State", "Task", "TaskDefinition", "Timer", "Version", "Workflow",
+    "ALLOWED",
+    "FINAL",
+    "AgentSlot",
+    "Approval",
+    "Assignment",
+    "AuditCheckpoint",
+    "AuditEvent",
+    "AuditHead",
+    "Decision",
+    "Execution",
+    "Lane",
+    "LaneMember",
+    "Priority",
+    "QueuePulse",
+    "Session",
+    "State",
+    "Task",
+    "TaskDefinition",
+    "Timer",
+    "Version",
+    "Workflow",
 ]

@@ -32,9 +32,7 @@ class Approval(models.Model):
     not_requester = models.BooleanField(_("not by the requester"), default=True)
     payload = models.JSONField(_("payload"), default=dict)
     digest = models.CharField(max_length=64)
-    state = models.CharField(
-        _("state"), max_length=10, choices=State.choices, default=State.OPEN
-    )
+    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
     requested_at = models.DateTimeField(_("requested"))
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
 

@@ -13,8 +13,12 @@ class AuditEvent(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     execution = models.ForeignKey(
-        Execution, on_delete=models.DO_NOTHING, related_name="audit_events", null=True,
-        db_constraint=False, db_index=False,
+        Execution,
+        on_delete=models.DO_NOTHING,
+        related_name="audit_events",
+        null=True,
+        db_constraint=False,
+        db_index=False,
     )
     seq = models.BigIntegerField(_("no."))
     at = models.DateTimeField(_("at"))
@@ -23,11 +27,11 @@ class AuditEvent(models.Model):
     entity_type = models.CharField(max_length=20)
     entity_id = models.CharField(max_length=100)
     task_id = models.BigIntegerField(null=True)
-    old_state = models.CharField(_("from"), max_length=20, null=True)  # noqa: DJ001 NULL: created
-    new_state = models.CharField(_("to"), max_length=20, null=True)  # noqa: DJ001 NULL: no change
+    old_state = models.CharField(_("from"), max_length=20, null=True)
+    new_state = models.CharField(_("to"), max_length=20, null=True)
     actor = models.CharField(_("actor"), max_length=200)
     attempt = models.IntegerField(_("attempt"), null=True)
-    agent_id = models.CharField(_("agent"), max_length=100, null=True)  # noqa: DJ001 NULL: none
+    agent_id = models.CharField(_("agent"), max_length=100, null=True)
     lease_token = models.BigIntegerField(null=True)
     data = models.JSONField(_("data"), default=dict)
     data_digest = models.CharField(max_length=64)
@@ -42,13 +46,15 @@ class AuditEvent(models.Model):
                 fields=("execution", "seq"), name="audit_rows_are_numbered_per_execution"
             ),
             models.UniqueConstraint(
-                fields=("seq",), condition=models.Q(execution__isnull=True),
+                fields=("seq",),
+                condition=models.Q(execution__isnull=True),
                 name="audit_rows_of_the_desk_are_numbered",
             ),
         )
         indexes: ClassVar = [
             models.Index(
-                fields=("agent_id", "-id"), name="assignments_by_agent",
+                fields=("agent_id", "-id"),
+                name="assignments_by_agent",
                 condition=models.Q(kind="task.assigned"),
             ),
         ]
@@ -64,7 +70,7 @@ class AuditEvent(models.Model):
 
 
 class AuditHead(models.Model):
-    """Where an execution's chain ends. Its row lock is the execution's lock (0: the desk itself)."""
+    """Where an execution's chain ends (0: the desk). Its row lock is the execution's lock."""
 
     execution_id = models.BigIntegerField(primary_key=True)
     seq = models.BigIntegerField(default=0)

@@ -10,8 +10,9 @@ from django.utils.translation import gettext_lazy as _
 
 from .states import Priority
 
+KEY_PATTERN = r"^[A-Za-z_][A-Za-z0-9_.-]*\Z"
 KEY = RegexValidator(
-    r"^[A-Za-z_][A-Za-z0-9_.-]*$",
+    KEY_PATTERN,
     _("Use letters, digits, “_”, “-” and “.”, starting with a letter."),
 )
 
@@ -23,7 +24,9 @@ class Workflow(models.Model):
     name = models.CharField(_("name"), max_length=200)
     description = models.TextField(_("description"), blank=True)
     input_schema = models.JSONField(
-        _("input schema"), default=dict, blank=True,
+        _("input schema"),
+        default=dict,
+        blank=True,
         help_text=_("JSON Schema 2020-12 of the start input; the start form is built from it."),
     )
     variables = models.JSONField(_("variables"), default=dict, blank=True)
@@ -34,7 +37,9 @@ class Workflow(models.Model):
         _("timeout (minutes)"), null=True, blank=True, validators=[MinValueValidator(1)]
     )
     retry_policy = models.JSONField(
-        _("retry policy"), default=dict, blank=True,
+        _("retry policy"),
+        default=dict,
+        blank=True,
         help_text=_(
             "max_retries, backoff_multiplier, initial_delay, max_delay (seconds), jitter (0–1), "
             "retry_on (error kinds)."
@@ -44,8 +49,13 @@ class Workflow(models.Model):
         _("priority"), choices=Priority.choices, default=Priority.NORMAL
     )
     published = models.ForeignKey(
-        "Version", on_delete=models.PROTECT, null=True, blank=True, editable=False,
-        related_name="+", verbose_name=_("published version"),
+        "Version",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+        verbose_name=_("published version"),
     )
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
@@ -93,7 +103,9 @@ class TaskDefinition(models.Model):
     )
     input = models.JSONField(_("input"), default=dict, blank=True)
     output_mapping = models.JSONField(
-        _("output mapping"), default=dict, blank=True,
+        _("output mapping"),
+        default=dict,
+        blank=True,
         help_text=_("Variable name → CEL expression over “output” and the variables."),
     )
     depends_on = models.JSONField(_("depends on"), default=list, blank=True)

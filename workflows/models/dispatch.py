@@ -1,4 +1,4 @@
-"""Who may run what, now: lanes (requirements), slots (units of capacity), sessions (leases), assignments."""
+"""Who may run what, now: lanes (requirements), slots (capacity), sessions (leases)."""
 
 from __future__ import annotations
 
@@ -89,9 +89,7 @@ class QueuePulse(models.Model):
     answered_at = models.DateTimeField(null=True)
 
     class Meta:
-        constraints = (
-            models.CheckConstraint(condition=Q(id=1), name="there_is_one_queue_pulse"),
-        )
+        constraints = (models.CheckConstraint(condition=Q(id=1), name="there_is_one_queue_pulse"),)
 
     def __str__(self) -> str:
         return f"answered {self.answered_at}"

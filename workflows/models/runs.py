@@ -23,7 +23,9 @@ class Execution(models.Model):
     id = models.BigAutoField(primary_key=True)
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="executions")
     version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="executions")
-    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    state = models.CharField(
+        _("state"), max_length=10, choices=State.choices, default=State.PENDING
+    )
     priority = models.SmallIntegerField(
         _("priority"), choices=Priority.choices, default=Priority.NORMAL
     )
@@ -32,10 +34,14 @@ class Execution(models.Model):
     variables_version = models.IntegerField(default=0)
     open_tasks = models.IntegerField(default=0)
     requested_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+",
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
         verbose_name=_("requested by"),
     )
-    idempotency_key = models.CharField(max_length=255, null=True, blank=True)  # noqa: DJ001 NULL: no key
+    idempotency_key = models.CharField(max_length=255, null=True, blank=True)
     error = models.TextField(_("error"), blank=True, default="", db_default="")
     pause_reason = models.TextField(blank=True, default="", db_default="")
     paused_by = models.ForeignKey(
@@ -90,7 +96,10 @@ class Task(models.Model):
 
     id = models.BigIntegerField(primary_key=True)
     execution = models.ForeignKey(
-        Execution, on_delete=models.PROTECT, related_name="tasks", db_index=False,
+        Execution,
+        on_delete=models.PROTECT,
+        related_name="tasks",
+        db_index=False,
         db_constraint=False,
     )
     node = models.IntegerField()
@@ -98,7 +107,9 @@ class Task(models.Model):
     name = models.CharField(_("name"), max_length=200)
     kind = models.CharField(_("kind"), max_length=20)
     lane = models.IntegerField(default=0)
-    state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.PENDING)
+    state = models.CharField(
+        _("state"), max_length=10, choices=State.choices, default=State.PENDING
+    )
     priority = models.SmallIntegerField(_("priority"), default=Priority.NORMAL)
     needs = models.IntegerField(default=0)
     waits_on = models.IntegerField(default=0)
@@ -164,7 +175,11 @@ class Timer(models.Model):
         Execution, on_delete=models.CASCADE, related_name="timers", db_constraint=False
     )
     task = models.ForeignKey(
-        Task, on_delete=models.CASCADE, related_name="timers", null=True, blank=True,
+        Task,
+        on_delete=models.CASCADE,
+        related_name="timers",
+        null=True,
+        blank=True,
         db_constraint=False,
     )
     fence = models.IntegerField(default=0)

@@ -1,4 +1,4 @@
-"""The whole state machine, as a table (PRODUCT: tasks and executions share it)."""
+"""The whole state machine, as a table (tasks and executions share it)."""
 
 from __future__ import annotations
 

@@ -257,7 +257,10 @@ def worded(key: str) -> str:
 
 
 @register.filter
-def capped(count: int, most: int = 999) -> str:
+def capped(count: int | str, most: int = 999) -> str:
+    """A count that was stopped above `most`; one that is a text already is left as it is."""
+    if isinstance(count, str):
+        return count
     return f"{most}+" if count > most else str(count)
 
 

@@ -28,7 +28,7 @@ def executions(request: HttpRequest) -> HttpResponse:
         "page": page,
         "rows": rows(page.rows, request),
         "newest": page.rows[0].pk if page.rows and page.is_first else 0,
-        "counts": charts.state_counts(asked.workflow.pk if asked.workflow else None),
+        "counts": _counts(asked),
         "states": State.choices,
         "workflows": Workflow.objects.only("key", "name"),
     }
@@ -64,6 +64,11 @@ def rows(found: Sequence[Execution], request: HttpRequest) -> list[dict[str, obj
         }
         for execution in found
     ]
+
+
+def _counts(asked: Filter) -> dict[str, int] | dict[str, str]:
+    """Beside the states: how many there are of each, of the workflow asked for if any."""
+    return charts.state_counts_of(asked.workflow.pk) if asked.workflow else charts.state_counts()
 
 
 def _approvals(ids: Sequence[int], request: HttpRequest) -> dict[int, int]:

@@ -2,7 +2,6 @@ from __future__ import annotations
 
 from typing import Any
 
-from django.core.exceptions import ValidationError
 from django.core.management.base import CommandParser
 
 from agents import orchestrator
@@ -12,7 +11,6 @@ from agents.orchestrator import workforce
 from workflows.errors import InvalidDefinition
 from workflows.graph.validation import Problem
 from workflows.management.documents import DocumentCommand, given
-from workflows.models.definitions import KEY
 
 
 class Command(DocumentCommand):
@@ -30,16 +28,15 @@ class Command(DocumentCommand):
         parser.add_argument("--max-concurrent", dest="max_concurrent_tasks", type=int, metavar="N")
         parser.add_argument("--status", choices=Agent.Status.values, help="active unless given")
         parser.add_argument(
-            "--config", metavar="JSON|@FILE",
+            "--config",
+            metavar="JSON|@FILE",
             help='{"tool": …} for python; {"url": …, "method": …} for http',
         )
 
     def run(self, **options: Any) -> None:
         key = options["key"]
         before = Agent.objects.filter(key=key).first()
-        values = {
-            name: options[name] for name in workforce.FIELDS if options[name] is not None
-        }
+        values = {name: options[name] for name in workforce.FIELDS if options[name] is not None}
         if "config" in values:
             values["config"] = given(options["config"], "--config")
         self._check(before or Agent(key=key), values)
@@ -50,10 +47,6 @@ class Command(DocumentCommand):
 
     def _check(self, agent: Agent, values: dict[str, Any]) -> None:
         found = workforce.problems(agent.key, values)
-        try:
-            KEY(agent.key)
-        except ValidationError as error:
-            found.append(Problem(agent.key, "key", error.messages[0]))
         kind, config = values.get("kind", agent.kind), values.get("config", agent.config)
         found += [
             Problem(agent.key, "config", text) for text in configuration.problems(kind, config)
@@ -63,10 +56,13 @@ class Command(DocumentCommand):
 
     def _report(self, agent: Agent, *, is_new: bool, as_json: bool) -> None:
         if as_json:
-            self.document({
-                "agent_id": agent.key, "created": is_new,
-                **{name: getattr(agent, name) for name in workforce.FIELDS},
-            })
+            self.document(
+                {
+                    "agent_id": agent.key,
+                    "created": is_new,
+                    **{name: getattr(agent, name) for name in workforce.FIELDS},
+                }
+            )
             return
         done = "registered" if is_new else "changed"
         self.stdout.write(

@@ -19,7 +19,9 @@ class Command(BaseCommand):
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument("--executions", type=int, default=2000, help="five-step chains to run")
         parser.add_argument("--seconds", type=int, default=5, help="of each pgbench run")
-        parser.add_argument("--history", type=int, default=0, help="finished executions to add first")
+        parser.add_argument(
+            "--history", type=int, default=0, help="finished executions to add first"
+        )
         parser.add_argument("--threads", type=int, default=64, help="threads of a session")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
@@ -34,7 +36,9 @@ class Command(BaseCommand):
 
     def _measured(self, environment: dict[str, str], options: dict[str, Any]) -> dict[str, float]:
         url, number, seconds = (
-            environment["DATABASE_URL"], str(options["executions"]), options["seconds"]
+            environment["DATABASE_URL"],
+            str(options["executions"]),
+            options["seconds"],
         )
         found: dict[str, float] = {"load average before": os.getloadavg()[0]}
         floor.prepare(url)
@@ -68,8 +72,12 @@ class Command(BaseCommand):
     def _run(self, environment: dict[str, str], *what: str) -> dict[str, float]:
         self.stderr.write(f"{' '.join(what)} …")
         told = subprocess.run(
-            [sys.executable, "-m", "config.bench.engine_run", *what], cwd=PROJECT, env=environment,
-            check=True, stdout=subprocess.PIPE, text=True,
+            [sys.executable, "-m", "config.bench.engine_run", *what],
+            cwd=PROJECT,
+            env=environment,
+            check=True,
+            stdout=subprocess.PIPE,
+            text=True,
         )
         measured: dict[str, float] = json.loads(told.stdout.splitlines()[-1])
         return measured

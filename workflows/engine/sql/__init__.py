@@ -7,8 +7,22 @@ from pathlib import Path
 from django.db.migrations import RunSQL
 
 FILES = (
-    "types", "clock", "append_audit", "record", "guards", "start", "stale", "settle", "open", "end",
-    "hold", "lend", "advance", "end_one", "fire_retries", "assignment_view",
+    "types",
+    "clock",
+    "append_audit",
+    "record",
+    "guards",
+    "start",
+    "stale",
+    "settle",
+    "open",
+    "end",
+    "hold",
+    "lend",
+    "advance",
+    "end_one",
+    "fire_retries",
+    "assignment_view",
 )
 
 

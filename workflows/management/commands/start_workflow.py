@@ -30,8 +30,11 @@ class Command(DocumentCommand):
 
     def run(self, **options: Any) -> None:
         execution = engine.start_workflow(
-            options["key"], given(options["input"], "--input"), by=_person(options["user"]),
-            idempotency_key=options["idempotency_key"], priority=options["priority"],
+            options["key"],
+            given(options["input"], "--input"),
+            by=_person(options["user"]),
+            idempotency_key=options["idempotency_key"],
+            priority=options["priority"],
         )
         if not queue.is_alive():
             self.tell("No worker is running: work begins when “manage.py up” does.")
@@ -47,11 +50,14 @@ class Command(DocumentCommand):
 
     def _report(self, execution: Execution, options: dict[str, Any]) -> None:
         if options["json"]:
-            self.document({
-                **engine.get_execution_status(execution.pk),
-                "version": execution.version.number, "variables": execution.variables,
-                **({"error": execution.error} if execution.error else {}),
-            })
+            self.document(
+                {
+                    **engine.get_execution_status(execution.pk),
+                    "version": execution.version.number,
+                    "variables": execution.variables,
+                    **({"error": execution.error} if execution.error else {}),
+                }
+            )
         elif options["wait"]:
             self.stdout.write(" ".join(["It is", execution.state + ".", execution.error]).strip())
         if options["wait"] and execution.state != State.COMPLETED:

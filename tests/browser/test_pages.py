@@ -1,0 +1,216 @@
+"""Every page: who is let in, on a phone, for a screen reader, in the dark, by keyboard, in Chinese."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from axe_playwright_python.sync_playwright import Axe
+from django.contrib.auth.hashers import make_password
+from playwright.sync_api import Page, expect
+
+from tests.browser.desk import PHONE, Desk, expect_state
+from tests.browser.past import Past
+from tests.scenarios.product import Product
+
+pytestmark = pytest.mark.browser
+
+PAGES = (
+    "/",
+    "/executions/",
+    "/executions/?state=failed",
+    "/executions/?q=nothing-is-called-so",
+    "/executions/{completed}/",
+    "/executions/{waiting}/",
+    "/executions/{locked}/",
+    "/executions/{cancelled}/",
+    "/executions/{paused}/",
+    "/executions/{waiting}/cancel/",
+    "/inbox/",
+    "/inbox/?box=done",
+    "/inbox/?box=all",
+    "/approvals/[waiting]/",
+    "/approvals/[approved]/",
+    "/agents/",
+    "/agents/agent_003/",
+    "/workflows/",
+    "/workflows/order_processing_v1/",
+    "/workflows/order_processing_v1/start/",
+    "/workflows/invoice_intake_v1/start/",
+    "/audit/",
+    "/audit/?execution={completed}",
+    "/outbox/",
+    "/outbox/(mail)/",
+    "/partners/",
+)
+OPEN_TO_ALL = ("/login/",)
+# Django's own, in our colours.
+ADMIN = (
+    "/admin/",
+    "/admin/workflows/workflow/",
+    "/admin/workflows/workflow/1/change/",
+    "/admin/agents/agent/",
+)
+BAD = ("serious", "critical")
+# By an outline; the diagram's steps, by a thicker edge than their neighbours have.
+SHOWS_FOCUS = """() => {
+    const edge = (node) => parseFloat(getComputedStyle(node.querySelector(".box")).strokeWidth);
+    const [now, others] = [document.activeElement, document.querySelectorAll(".node:not(:focus)")];
+    if (now.matches(".node")) return edge(now) > edge(others[0]);
+    return getComputedStyle(now).outlineStyle !== "none";
+}"""
+SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
+
+
+def test_no_page_scrolls_sideways_on_a_phone(desk: Desk, past: Past) -> None:
+    page = desk.open_for("admin", size=PHONE)
+    too_wide = {}
+    for path in [*PAGES, *ADMIN]:
+        page.goto(_address(past, path))
+        if by := page.evaluate(SIDEWAYS):
+            too_wide[path] = by
+    assert too_wide == {}
+
+
+@pytest.mark.parametrize("path", [*PAGES, *OPEN_TO_ALL])
+def test_a_page_is_accessible_in_light_and_dark(desk: Desk, past: Past, path: str) -> None:
+    page = _opened(desk, past, path)
+    assert _barriers(page) == []
+    page.emulate_media(color_scheme="dark")
+    assert _barriers(page, runOnly=["color-contrast"]) == []
+
+
+def test_a_stranger_is_refused_on_every_page(desk: Desk, past: Past, product: Product) -> None:
+    desk.forgive("status of 403")
+    product.passwords["eve"] = _make_stranger(product)
+    page = desk.open()
+    page.goto("/login/")
+    page.get_by_label("User name").fill("eve")
+    page.get_by_label("Password").fill(product.passwords["eve"])
+    page.get_by_role("button", name="Log in").click()
+    expect(page.get_by_role("heading")).to_have_text("This page is not for your role")
+    for path in PAGES:
+        answer = page.request.get(_address(past, path))
+        assert answer.status == 403, path
+    for address in (f"/approvals/{past.approvals['waiting']}/decide/", "/language/"):
+        assert page.request.post(address).status == 403, address
+    assert page.request.get("/live/").status == 403
+    assert _barriers(page) == []
+
+
+def test_who_is_not_logged_in_is_sent_to_the_login_and_back(desk: Desk, past: Past) -> None:
+    page = desk.open()
+    for path in PAGES:
+        answer = page.request.get(_address(past, path), max_redirects=0)
+        assert (answer.status, answer.headers["location"][:13]) == (302, "/login/?next="), path
+    page.goto("/agents/")
+    page.get_by_label("User name").fill("ada")
+    page.get_by_label("Password").fill(desk.product.passwords["ada"])
+    page.get_by_role("button", name="Log in").click()
+    expect(page).to_have_url(re.compile("/agents/$"))
+
+
+def test_an_order_is_started_and_approved_with_the_keyboard_alone(ada: Page, grace: Page) -> None:
+    ada.goto("/")
+    ada.keyboard.press("Control+k")
+    ada.keyboard.type("Order")
+    expect(ada.locator("#palette-list")).to_contain_text("Start Order processing")
+    _arrow_to(ada, "Start Order processing")
+    ada.keyboard.press("Enter")
+    expect(ada).to_have_url(re.compile("/start/$"))
+    _tab_to(ada, "Order number")
+    ada.keyboard.press("Control+a")
+    ada.keyboard.type("ORD-KEYS")
+    _tab_to(ada, "Total")
+    ada.keyboard.press("Control+a")
+    ada.keyboard.type("990")
+    ada.keyboard.press("Enter")
+    expect(ada).to_have_url(re.compile(r"/executions/\d+/$"))
+    ada.evaluate("window.isTheSamePage = true")
+    execution = ada.url.rstrip("/").rpartition("/")[2]
+    grace.goto("/")
+    grace.keyboard.press("g")
+    grace.keyboard.press("i")
+    expect(grace).to_have_url(re.compile("/inbox/$"))
+    expect(grace.get_by_role("link", name=f"#{execution}")).to_be_visible()
+    grace.keyboard.press("j")
+    grace.keyboard.press("Enter")
+    expect(grace.get_by_role("link", name=f"#{execution}")).to_be_visible()
+    _tab_to(grace, "Approve")
+    grace.keyboard.press("Enter")
+    expect(grace.locator("#decision .outcome")).to_contain_text("Approved")
+    expect_state(ada, "completed")
+
+
+def test_focus_is_visible_wherever_it_goes(ada: Page, past: Past) -> None:
+    ada.goto(f"/executions/{past.executions['waiting']}/")
+    for _ in range(25):
+        ada.keyboard.press("Tab")
+        assert ada.evaluate(SHOWS_FOCUS), ada.evaluate("document.activeElement.outerHTML")
+
+
+def test_the_desk_speaks_chinese_when_it_is_told_to(ada: Page) -> None:
+    ada.goto("/executions/")
+    ada.get_by_role("button", name="简体中文").click()
+    expect(ada.locator("html")).to_have_attribute("lang", "zh-hans")
+    expect(ada.get_by_role("heading", level=1)).to_have_text(re.compile(r"^[\u4e00-\u9fff]+$"))
+    ada.get_by_role("button", name="English").click()
+    expect(ada.get_by_role("heading", level=1)).to_have_text("Executions")
+
+
+def _opened(desk: Desk, past: Past, path: str) -> Page:
+    """By the one who may see everything."""
+    page = desk.open() if path in OPEN_TO_ALL else desk.open_for("admin")
+    answer = page.goto(_address(past, path))
+    assert answer is not None
+    assert answer.ok, answer.status
+    return page
+
+
+def _address(past: Past, path: str) -> str:
+    """`{name}` stands for an execution, `[name]` for its approval, `(mail)` for the mail."""
+    path = re.sub(r"\{(.+?)\}", lambda name: str(past.executions[name[1]]), path)
+    path = re.sub(r"\[(.+?)\]", lambda name: str(past.approvals[name[1]]), path)
+    return path.replace("(mail)", past.mail)
+
+
+def _barriers(page: Page, **options: object) -> list[str]:
+    """What axe calls serious or critical, with the place."""
+    found = Axe().run(page, options={"resultTypes": ["violations"], **options})
+    return [
+        f"{each['id']}: {node['html'][:160]}"
+        for each in found.response["violations"]
+        if each["impact"] in BAD
+        for node in each["nodes"]
+    ]
+
+
+def _make_stranger(product: Product) -> str:
+    """A person without a group; the password."""
+    password = "no role at all"
+    product.ask(
+        "INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active, first_name,"
+        " last_name, email, date_joined) VALUES ('eve', %s, false, false, true, 'Eve', '', '', now())",
+        make_password(password),
+    )
+    return password
+
+
+def _arrow_to(page: Page, text: str) -> None:
+    """Down the palette's list to this entry."""
+    chosen = page.locator("#palette-list [aria-selected=true]")
+    for _ in range(20):
+        if text in (chosen.text_content() or ""):
+            return
+        page.keyboard.press("ArrowDown")
+    pytest.fail(f"The arrow key does not lead to {text}.")
+
+
+def _tab_to(page: Page, name: str) -> None:
+    """Tab until the field or button with this name has the focus."""
+    wanted = page.get_by_label(name).or_(page.get_by_role("button", name=name)).first
+    for _ in range(60):
+        page.keyboard.press("Tab")
+        if wanted.evaluate("each => each === document.activeElement"):
+            return
+    pytest.fail(f"Tab does not lead to {name}.")

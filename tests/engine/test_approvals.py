@@ -1,0 +1,193 @@
+from __future__ import annotations
+
+from collections import Counter
+from functools import partial
+
+import pytest
+
+from agents import runner
+from tests.engine.conftest import together
+from tests.factories import (
+    history,
+    human,
+    kinds,
+    make_agent,
+    make_user,
+    register,
+    start,
+    states,
+    step,
+    task,
+)
+from workflows import engine
+from workflows.errors import AlreadyDecided, InvalidInput, NotAllowed, UnknownApproval
+from workflows.models import Approval, Decision, Execution
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def asked(execution: Execution) -> Approval:
+    runner.drain()
+    return Approval.objects.get(execution=execution)
+
+
+def approve(approval: Approval, by: object, verdict: str = "approve", **more: object) -> Approval:
+    return engine.decide(approval.pk, by=by, verdict=verdict, **more)
+
+
+def test_a_question_shows_what_the_step_got_and_its_answer_is_the_output() -> None:
+    make_agent()
+    execution = start(
+        human("ask", title="Pay it?"),
+        step("pay", {"task": "ask", "when": "output.decision == 'approve'"}),
+        step("stop", {"task": "ask", "when": "output.decision == 'reject'"}),
+        input={"total": 7},
+    )
+    approval = asked(execution)
+    assert (approval.title, approval.payload) == ("Pay it?", {"total": 7})
+    approve(approval, make_user("bob", "approver"), comment="fine")
+    runner.drain()
+    assert task(execution, "ask").output == {
+        "decision": "approve",
+        "comment": "fine",
+        "decided_by": "bob",
+    }
+    assert states(execution) == {"ask": "completed", "pay": "completed", "stop": "cancelled"}
+    assert [line for line in history(execution) if line.startswith("ask")] == [
+        "ask running",
+        "ask paused",
+        "ask running",
+        "ask completed",
+    ]
+    assert "approval.decided" in kinds(execution)
+
+
+def test_two_of_three_must_agree() -> None:
+    execution = start(human("ask", required=2))
+    approval = asked(execution)
+    assert approve(approval, make_user("bob", "approver")).state == "open"
+    assert states(execution) == {"ask": "paused"}
+    assert approve(approval, make_user("cyd", "approver")).state == "approved"
+    with pytest.raises(AlreadyDecided):
+        approve(approval, make_user("dan", "approver"))
+    assert states(execution) == {"ask": "completed"}
+
+
+def test_one_rejection_is_a_veto() -> None:
+    execution = start(human("ask", required=2))
+    approval = asked(execution)
+    approve(approval, make_user("bob", "approver"))
+    assert approve(approval, make_user("cyd", "approver"), "reject").state == "rejected"
+    assert task(execution, "ask").output["decision"] == "reject"
+
+
+@pytest.mark.parametrize(
+    ("name", "groups", "superuser"),
+    [
+        ("ada", ["approver"], False),
+        ("eve", [], False),
+        ("op", ["operator"], False),
+        ("root", [], True),
+        ("root", ["auditor"], True),
+    ],
+)
+def test_whoever_may_not_decide_is_refused_and_that_is_recorded(
+    name: str, groups: list[str], superuser: bool
+) -> None:
+    """The requester (ada, though an approver), strangers, other groups, and superusers alike."""
+    ada = make_user("ada", "approver")
+    by = ada if name == "ada" else make_user(name, *groups, is_superuser=superuser)
+    make_agent()
+    register(human("ask"))
+    execution = engine.start_workflow("flow", by=ada)
+    approval = asked(execution)
+    with pytest.raises(NotAllowed):
+        approve(approval, by)
+    row = execution.audit_events.latest("seq")
+    assert (row.kind, row.actor, row.entity_id) == (
+        "approval.refused",
+        f"user:{name}",
+        str(approval.pk),
+    )
+    assert states(execution) == {"ask": "paused"}
+    assert not Decision.objects.exists()
+
+
+def test_a_named_user_may_decide_without_the_group_but_not_without_the_permission() -> None:
+    execution = start(human("ask", groups=[], users=["bob", "eve"]))
+    approval = asked(execution)
+    with pytest.raises(NotAllowed):
+        approve(approval, make_user("eve"))
+    assert approve(approval, make_user("bob", "approver")).state == "approved"
+
+
+def test_nobody_decides_twice() -> None:
+    approval = asked(start(human("ask", required=2)))
+    bob = make_user("bob", "approver")
+    approve(approval, bob)
+    for verdict in ("approve", "reject"):
+        with pytest.raises(AlreadyDecided):
+            approve(approval, bob, verdict)
+    assert Decision.objects.count() == 1
+
+
+def test_what_was_seen_must_be_what_is_decided() -> None:
+    approval = asked(start(human("ask"), input={"total": 7}))
+    bob = make_user("bob", "approver")
+    with pytest.raises(AlreadyDecided):
+        approve(approval, bob, digest="0" * 64)
+    assert approve(approval, bob, digest=approval.digest).state == "approved"
+
+
+def test_only_approve_and_reject_are_verdicts_and_only_known_approvals_are_decided() -> None:
+    approval = asked(start(human("ask")))
+    bob = make_user("bob", "approver")
+    with pytest.raises(InvalidInput):
+        approve(approval, bob, "maybe")
+    with pytest.raises(UnknownApproval):
+        engine.decide(0, by=bob, verdict="approve")
+
+
+def test_a_decision_during_a_pause_counts_and_moves_on_after_it() -> None:
+    make_agent()
+    execution = start(human("ask"), step("b", "ask"))
+    approval = asked(execution)
+    engine.pause(execution.pk, by=None)
+    approve(approval, make_user("bob", "approver"))
+    runner.drain()
+    assert states(execution) == {"ask": "completed", "b": "pending"}
+    engine.resume(execution.pk, by=None)
+    runner.drain()
+    assert states(execution)["b"] == "completed"
+
+
+def test_an_approval_waits_while_its_execution_has_failed_and_goes_on_after_a_retry() -> None:
+    make_agent(tool="tests.fail")
+    execution = start(human("ask"), step("bad"), input={"permanent": True})
+    approval = asked(execution)
+    bob = make_user("bob", "approver")
+    with pytest.raises(AlreadyDecided):
+        approve(approval, bob)
+    make_agent(tool="tests.echo")
+    engine.retry(execution.pk, by=None)
+    runner.drain()
+    approve(approval, bob)
+    execution.refresh_from_db()
+    assert execution.state == "completed"
+
+
+def test_of_fifty_decisions_at_once_exactly_one_wins() -> None:
+    execution = start(human("ask"))
+    approval = asked(execution)
+    people = [make_user(f"p{number}", "approver") for number in range(25)]
+    verdicts = ("approve", "reject")
+    results = together(
+        *(partial(approve, approval, person, verdict) for person in people for verdict in verdicts)
+    )
+    assert Counter(type(result).__name__ for result in results) == {
+        "Approval": 1,
+        "AlreadyDecided": 49,
+    }
+    decision = Decision.objects.get()
+    assert task(execution, "ask").output["decision"] == decision.verdict
+    assert kinds(execution).count("approval.decided") == 1

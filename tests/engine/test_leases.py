@@ -1,0 +1,199 @@
+from __future__ import annotations
+
+import os
+import signal
+import threading
+from collections.abc import Callable
+
+import pytest
+from django.db import connection
+
+from agents import runner
+from tests.engine.conftest import at_work, together, wait_for_end
+from tests.factories import chain, kinds, make_agent, start, states, step, task
+from tests.tools import Gate
+from workflows.engine import advancing, sessions
+from workflows.models import AgentSlot, Execution, Session
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+AT_ONCE = {"max_retries": 2, "initial_delay": 0, "jitter": 0}
+
+
+def ending_of_a_worker() -> int:
+    """How a worker process ends that is forked, as django-q2 forks them, and drains the queue."""
+    child = os.fork()
+    if child == 0:
+        try:
+            connection.connection = None  # the parent's: neither used nor closed here
+            runner.drain()
+        finally:
+            os._exit(0)
+    _, status = os.waitpid(child, 0)
+    wait_for_the_end_of_sessions()
+    return os.waitstatus_to_exitcode(status)
+
+
+def wait_for_the_end_of_sessions() -> None:
+    """PostgreSQL needs a moment to notice that a client is gone: wait for the locks it held."""
+    for session in Session.objects.values_list("pk", flat=True):
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT pg_advisory_lock(%s)", [sessions.SESSION_LOCKS + session])
+            cursor.execute("SELECT pg_advisory_unlock(%s)", [sessions.SESSION_LOCKS + session])
+
+
+def in_a_dying_worker(want: int = 1) -> list[advancing.Work]:
+    """Work lent to a session whose connection is gone."""
+    found: list[advancing.Work] = []
+
+    def live_and_die() -> None:
+        found.extend(advancing.exchange(sessions.open_session(), [], want))
+
+    together(live_and_die)
+    wait_for_the_end_of_sessions()
+    return found
+
+
+def fences(execution: Execution) -> list[int]:
+    rows = execution.audit_events.filter(kind="task.assigned").order_by("seq")
+    return [row.lease_token for row in rows]
+
+
+def test_a_living_session_is_left_alone() -> None:
+    make_agent()
+    execution = start(*chain("a"))
+    session = sessions.open_session()
+    (work,) = advancing.exchange(session, [], 1)
+    assert together(sessions.reap) == [0]
+    assert sessions.reap(session) == 0, "its own lock looks free to itself"
+    assert Session.objects.filter(pk=session).exists()
+    assert sessions.renew(session)
+    advancing.report(session, [(work, advancing.Completed({}))])
+    sessions.close_session(session)
+    assert states(execution) == {"a": "completed"}
+
+
+def test_a_session_that_works_keeps_its_lease(gate: Callable[[str], Gate]) -> None:
+    waiting = gate("a")
+    make_agent(tool="tests.wait_at_gate")
+    with at_work(2):
+        execution = start(*chain("a"))
+        assert waiting.entered.wait(10)
+        idle = threading.Event()
+        idle.wait(2.5 * runner.TICK_SECONDS)
+        assert Session.objects.count() == 2
+        waiting.opened.set()
+    assert states(execution) == {"a": "completed"}
+    assert not Session.objects.exists()
+
+
+def test_the_work_of_a_lost_connection_is_retried_with_a_higher_fence() -> None:
+    make_agent(max_concurrent_tasks=1)
+    execution = start(*chain("a"), retry_policy=AT_ONCE)
+    (zombie,) = in_a_dying_worker()
+    assert sessions.reap() == 1
+    assert states(execution) == {"a": "pending"}
+    assert not AgentSlot.objects.filter(session__isnull=False).exists()
+    runner.drain()
+    assert states(execution) == {"a": "completed"}
+    assert fences(execution) == [1, 2]
+    gone = sessions.open_session()
+    advancing.report(gone, [(zombie, advancing.Completed({"from": "the zombie"}))])
+    sessions.close_session(gone)
+    assert task(execution, "a").output == {"attempt": 2}
+    refused = execution.audit_events.latest("seq")
+    assert (refused.kind, refused.data["output"]) == ("result.refused", {"from": "the zombie"})
+
+
+def test_lost_work_is_retried_whatever_errors_are_retried() -> None:
+    make_agent()
+    execution = start(*chain("a"), retry_policy={**AT_ONCE, "retry_on": ["http_503"]})
+    in_a_dying_worker()
+    sessions.reap()
+    runner.drain()
+    assert states(execution) == {"a": "completed"}
+
+
+def test_lost_work_has_no_more_attempts_than_the_task(gate: Callable[[str], Gate]) -> None:
+    make_agent()
+    execution = start(step("a", max_retries=1), retry_policy=AT_ONCE)
+    for lives in (2, 1):
+        in_a_dying_worker()
+        sessions.reap()
+        with connection.cursor() as cursor:
+            cursor.execute("SELECT workflows_fire_retries(10)")
+        execution.refresh_from_db()
+        assert (execution.state == "failed") == (lives == 1)
+    assert execution.error == "A: The worker that ran it was lost."
+    assert fences(execution) == [1, 2]
+
+
+def test_a_session_whose_lease_ran_out_loses_its_work_and_its_late_result(
+    gate: Callable[[str], Gate],
+) -> None:
+    waiting = gate("a")
+    make_agent(tool="tests.wait_at_gate", max_concurrent_tasks=1)
+    with at_work():
+        execution = start(*chain("a"), retry_policy=AT_ONCE)
+        assert waiting.entered.wait(10)
+        with connection.cursor() as cursor:
+            cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
+        assert sessions.reap() == 1
+        waiting.opened.set()
+        wait_for_end(execution)
+    assert fences(execution) == [1, 2]
+    assert kinds(execution).count("result.refused") == 1
+
+
+def test_a_session_cut_off_by_the_server_is_reaped(gate: Callable[[str], Gate]) -> None:
+    waiting = gate("a")
+    make_agent(tool="tests.wait_at_gate")
+    cut: list[BaseException] = []
+
+    def work() -> None:
+        try:
+            runner.Slot(runner.End(float("inf"))).run()
+        except Exception as error:  # noqa: BLE001 the session's end is what is looked for
+            cut.append(error)
+
+    thread = threading.Thread(target=work, daemon=True)
+    thread.start()
+    execution = start(*chain("a"), retry_policy=AT_ONCE)
+    assert waiting.entered.wait(10)
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' "
+            "AND pid <> pg_backend_pid() AND database = "
+            "(SELECT oid FROM pg_database WHERE datname = current_database())"
+        )
+    assert sessions.reap() == 1
+    waiting.opened.set()
+    thread.join(10)
+    with at_work():
+        wait_for_end(execution)
+    assert len(cut) == 1
+    assert states(execution) == {"a": "completed"}
+    assert fences(execution) == [1, 2]
+
+
+def test_a_killed_process_loses_its_work_to_the_next_worker() -> None:
+    make_agent(tool="tests.kill_the_worker")
+    execution = start(*chain("a"), retry_policy=AT_ONCE, input={"survives_at": 2})
+    assert ending_of_a_worker() == -signal.SIGKILL
+    assert states(execution) == {"a": "running"}
+    runner.drain()
+    assert states(execution) == {"a": "completed"}
+    assert task(execution, "a").output == {"attempt": 2}
+    assert fences(execution) == [1, 2]
+
+
+def test_poison_kills_exactly_as_many_workers_as_it_has_attempts() -> None:
+    make_agent(tool="tests.kill_the_worker")
+    make_agent("other")
+    execution = start(step("a", max_retries=2), retry_policy=AT_ONCE)
+    other = start(step("b", capabilities=["other"], max_retries=5), key="other")
+    deaths = [ending_of_a_worker() for _ in range(4)]
+    assert deaths == [-signal.SIGKILL] * 3 + [0]
+    execution.refresh_from_db()
+    assert (execution.state, execution.error) == ("failed", "A: The worker that ran it was lost.")
+    assert (task(execution, "a").attempt, states(other)) == (3, {"b": "completed"})

@@ -1,0 +1,137 @@
+from __future__ import annotations
+
+import pytest
+from django.test import Client
+
+from agents import runner
+from tests.factories import human, make_agent, make_user, start, step
+from tests.web.conftest import client_for, fragment, page, ran, waiting
+from workflows import engine
+from workflows.models import Approval
+
+pytestmark = pytest.mark.django_db(transaction=True)
+HTMX = {"HX-Request": "true"}
+
+
+def test_the_inbox_shows_what_waits_for_my_group(approver: Client, operator: Client) -> None:
+    asked = waiting(title="Pay 900?")
+    assert "Pay 900?" in page(approver, "/inbox/")
+    assert '<span class="count" id="inbox-count">1</span>' in page(approver, "/inbox/")
+    assert "You are up to date" in page(operator, "/inbox/")
+    assert "Pay 900?" in page(operator, "/inbox/?box=all")
+    assert f"/approvals/{asked.pk}/" in page(approver, "/")
+
+
+def test_the_inbox_shows_what_waits_for_me_by_name() -> None:
+    make_agent()
+    ran(start(human("ask", groups=[], users=["hana"], title="For Hana")))
+    assert "For Hana" in page(client_for("hana", "approver"), "/inbox/")
+    assert "For Hana" not in page(client_for("kim", "approver"), "/inbox/")
+
+
+def test_what_i_have_decided_moves_to_done(approver: Client) -> None:
+    asked = waiting(title="Pay 900?")
+    approver.post(f"/approvals/{asked.pk}/decide/", {"verdict": "approve"})
+    assert "Pay 900?" not in page(approver, "/inbox/")
+    assert "Pay 900?" in page(approver, "/inbox/?box=done")
+
+
+def test_an_approval_is_shown_as_a_table_not_as_json(approver: Client) -> None:
+    make_agent()
+    asked_of = human("ask", groups=["approver"]) | {"input": {"items": [{"sku": "S-1"}], "x": None}}
+    ran(start(asked_of))
+    text = page(approver, f"/approvals/{Approval.objects.get().pk}/")
+    assert "S-1" in text
+    assert "{&quot;" not in text
+    assert '"sku"' not in text
+
+
+def test_approving_lets_the_execution_go_on(approver: Client) -> None:
+    asked = waiting()
+    answer = approver.post(
+        f"/approvals/{asked.pk}/decide/",
+        {"verdict": "approve", "comment": "fine", "digest": asked.digest},
+        headers=HTMX,
+    )
+    text = answer.content.decode()
+    assert "The execution went on." in text
+    assert "fine" in text
+    runner.drain()
+    asked.execution.refresh_from_db()
+    assert asked.execution.state == "completed"
+
+
+def test_the_second_to_decide_sees_who_was_first(approver: Client) -> None:
+    asked = waiting()
+    second = client_for("kim", "approver")
+    approver.post(f"/approvals/{asked.pk}/decide/", {"verdict": "reject", "comment": "no"})
+    answer = second.post(f"/approvals/{asked.pk}/decide/", {"verdict": "approve"}, headers=HTMX)
+    assert answer.status_code == 409
+    assert b"already been decided" in answer.content
+    text = page(second, f"/approvals/{asked.pk}/")
+    assert "grace" in text
+    assert 'value="approve"' not in text
+
+
+def test_a_quorum_says_how_many_are_missing(approver: Client) -> None:
+    asked = waiting(required=2)
+    approver.post(f"/approvals/{asked.pk}/decide/", {"verdict": "approve"})
+    assert "1 more approval is needed." in page(approver, f"/approvals/{asked.pk}/")
+
+
+def test_the_requester_is_refused_with_a_reason() -> None:
+    make_agent()
+    person = make_user("eve", "operator", "approver")
+    client = Client()
+    client.force_login(person)
+    start(human("ask", groups=["approver"]), step("b", "ask"))
+    ran(engine.start_workflow("flow", by=person))
+    asked = Approval.objects.latest("pk")
+    text = page(client, f"/approvals/{asked.pk}/")
+    assert "You started this execution" in text
+    assert 'value="approve"' not in text
+    answer = client.post(f"/approvals/{asked.pk}/decide/", {"verdict": "approve"}, headers=HTMX)
+    assert answer.status_code == 403
+
+
+def test_what_has_changed_meanwhile_is_not_decided(approver: Client) -> None:
+    asked = waiting()
+    answer = approver.post(
+        f"/approvals/{asked.pk}/decide/", {"verdict": "approve", "digest": "0" * 64}, headers=HTMX
+    )
+    assert answer.status_code == 409
+
+
+@pytest.mark.parametrize("verdict", ["", "maybe"])
+def test_an_unknown_verdict_is_422(approver: Client, verdict: str) -> None:
+    asked = waiting()
+    data = {"verdict": verdict}
+    answer = approver.post(f"/approvals/{asked.pk}/decide/", data, headers=HTMX)
+    assert answer.status_code == 422
+
+
+def test_only_approvers_decide(operator: Client, stranger: Client) -> None:
+    asked = waiting()
+    assert "Your role does not decide approvals." in page(operator, f"/approvals/{asked.pk}/")
+    for client in (operator, stranger):
+        data = {"verdict": "approve"}
+        assert client.post(f"/approvals/{asked.pk}/decide/", data).status_code == 403
+    page(stranger, f"/approvals/{asked.pk}/", 403)
+    asked.refresh_from_db()
+    assert asked.state == "open"
+
+
+def test_the_decision_comes_back_alone_for_a_live_page(approver: Client) -> None:
+    asked = waiting()
+    assert "<html" not in fragment(approver, f"/approvals/{asked.pk}/")
+    assert 'hx-swap-oob="true"' in fragment(approver, "/inbox/")
+
+
+def test_the_inbox_costs_the_same_whatever_it_shows(
+    approver: Client, django_assert_num_queries
+) -> None:
+    waiting()
+    for _ in range(2):
+        with django_assert_num_queries(8):
+            page(approver, "/inbox/")
+        ran(engine.start_workflow("flow"))
