@@ -13,10 +13,10 @@ from agents.models import Agent
 from workflows import engine
 from workflows.models import AuditEvent, Execution, Task, Version
 
+PASSWORD = "open sesame 42"
 
-def make_user(
-    name: str = "ada", *groups: str, password: str = "open sesame 42", **fields: Any
-) -> User:
+
+def make_user(name: str = "ada", *groups: str, password: str = PASSWORD, **fields: Any) -> User:
     """A user in the groups named (operator, approver, modeller, auditor); none: a stranger."""
     user = User.objects.create(username=name, password=_hashed(password), **fields)
     user.groups.set(Group.objects.filter(name__in=groups))
@@ -66,7 +66,7 @@ def register(*tasks: dict[str, Any], key: str = "flow", **fields: Any) -> Versio
 
 def history(execution: Execution) -> list[str]:
     """What the audit says happened: "a running", "a completed", …, "execution completed"."""
-    names = dict(Task.objects.filter(execution=execution).values_list("pk", "key"))
+    names = dict(execution.tasks.values_list("pk", "key"))
     return [
         f"{names.get(event.task_id, 'execution')} {event.new_state}"
         for event in AuditEvent.objects.filter(execution=execution).order_by("seq")

@@ -13,8 +13,11 @@ from config import embedded
 from config.errors import StartError
 from config.supervisor.child import Child, say
 from workflows import queue
+from workflows.audit import checkpoints
+from workflows.errors import WorkflowError
 
 CANARY_SECONDS = 10.0
+SEAL_SECONDS = 10.0
 GRACE_SECONDS = 30.0
 TICK_SECONDS = 1.0
 
@@ -31,6 +34,8 @@ class Watchdog:
     _database_back_at: float = 0.0
     _server_due: float = 0.0
     _server_delay: float = 1.0
+    _next_seal: float = 0.0
+    _seal_problem: str = ""
 
     def run(self) -> None:
         """Until the supervisor stops."""
@@ -38,6 +43,7 @@ class Watchdog:
             self._tend_server()
             if self.worker is not None:
                 self._tend_queue(self.worker)
+                self._seal_history()
         connection.close()
 
     def _tend_server(self) -> None:
@@ -67,3 +73,19 @@ class Watchdog:
         if time.monotonic() >= self._next_canary:
             self._next_canary = time.monotonic() + CANARY_SECONDS
             queue.send_canary()
+
+    def _seal_history(self) -> None:
+        """Says once what stands in the way; a database that is away is others' to report."""
+        if time.monotonic() < self._next_seal:
+            return
+        self._next_seal = time.monotonic() + SEAL_SECONDS
+        problem = ""
+        try:
+            checkpoints.write_due()
+        except (WorkflowError, OSError) as error:
+            problem = f"The audit log is not sealed: {error}"
+        except (DatabaseError, InterfaceError):
+            connection.close()
+        if problem and problem != self._seal_problem:
+            say(problem)
+        self._seal_problem = problem

@@ -3,6 +3,7 @@ from __future__ import annotations
 import hashlib
 import json
 import stat
+import threading
 from concurrent.futures import ThreadPoolExecutor
 from datetime import timedelta
 from io import StringIO
@@ -15,6 +16,7 @@ from cryptography.hazmat.primitives.asymmetric.ed25519 import Ed25519PublicKey
 from django.core.management import CommandError, call_command
 from django.db import Error, connection
 
+from config.supervisor.watchdog import Watchdog
 from tests.audit.conftest import query, run, tamper
 from workflows.audit import anchor, checkpoints, signing
 from workflows.models import AuditCheckpoint, AuditEvent, Execution
@@ -228,3 +230,18 @@ def test_the_command_says_what_to_do_about_a_lost_key(execution: Execution, outs
     with pytest.raises(CommandError, match="restore it") as refusal:
         call_command("checkpoint_audit")
     assert refusal.value.returncode == 1
+
+
+def test_the_supervisor_seals_and_says_once_what_stands_in_the_way(
+    execution: Execution, outside: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    watchdog = Watchdog(None, None, threading.Event())
+    watchdog._seal_history()
+    assert AuditCheckpoint.objects.count() == 1
+    run()
+    tamper("UPDATE workflows_auditcheckpoint SET at = at - %s", timedelta(hours=1))
+    (outside / "audit_key.pem").unlink()
+    for _ in range(2):
+        watchdog._next_seal = 0.0
+        watchdog._seal_history()
+    assert capsys.readouterr().out.count("The audit log is not sealed: The key") == 1

@@ -66,7 +66,7 @@ def test_no_page_scrolls_sideways_on_a_phone(desk: Desk, past: Past) -> None:
     page = desk.open_for("admin", size=PHONE)
     too_wide = {}
     for path in [*PAGES, *ADMIN]:
-        page.goto(_address(past, path))
+        page.goto(address(past, path))
         if by := page.evaluate(SIDEWAYS):
             too_wide[path] = by
     assert too_wide == {}
@@ -90,7 +90,7 @@ def test_a_stranger_is_refused_on_every_page(desk: Desk, past: Past, product: Pr
     page.get_by_role("button", name="Log in").click()
     expect(page.get_by_role("heading")).to_have_text("This page is not for your role")
     for path in PAGES:
-        answer = page.request.get(_address(past, path))
+        answer = page.request.get(address(past, path))
         assert answer.status == 403, path
     for address in (f"/approvals/{past.approvals['waiting']}/decide/", "/language/"):
         assert page.request.post(address).status == 403, address
@@ -101,7 +101,7 @@ def test_a_stranger_is_refused_on_every_page(desk: Desk, past: Past, product: Pr
 def test_who_is_not_logged_in_is_sent_to_the_login_and_back(desk: Desk, past: Past) -> None:
     page = desk.open()
     for path in PAGES:
-        answer = page.request.get(_address(past, path), max_redirects=0)
+        answer = page.request.get(address(past, path), max_redirects=0)
         assert (answer.status, answer.headers["location"][:13]) == (302, "/login/?next="), path
     page.goto("/agents/")
     page.get_by_label("User name").fill("ada")
@@ -161,13 +161,13 @@ def test_the_desk_speaks_chinese_when_it_is_told_to(ada: Page) -> None:
 def _opened(desk: Desk, past: Past, path: str) -> Page:
     """By the one who may see everything."""
     page = desk.open() if path in OPEN_TO_ALL else desk.open_for("admin")
-    answer = page.goto(_address(past, path))
+    answer = page.goto(address(past, path))
     assert answer is not None
     assert answer.ok, answer.status
     return page
 
 
-def _address(past: Past, path: str) -> str:
+def address(past: Past, path: str) -> str:
     """`{name}` stands for an execution, `[name]` for its approval, `(mail)` for the mail."""
     path = re.sub(r"\{(.+?)\}", lambda name: str(past.executions[name[1]]), path)
     path = re.sub(r"\[(.+?)\]", lambda name: str(past.approvals[name[1]]), path)

@@ -1,5 +1,7 @@
 from __future__ import annotations
 
+from itertools import pairwise
+
 import pytest
 from django.db import ProgrammingError, connection, transaction
 
@@ -23,7 +25,7 @@ def test_rows_are_numbered_without_gaps_and_chained_as_specified() -> None:
     rows = list(execution.audit_events.order_by("seq"))
     assert [row.seq for row in rows] == list(range(1, len(rows) + 1))
     assert rows[0].previous_hash == ""
-    for before, row in zip(rows, rows[1:], strict=False):
+    for before, row in pairwise(rows):
         assert row.previous_hash == before.hash
     assert [soundness.hash_of(row, row.data_digest) for row in rows] == [row.hash for row in rows]
     head = AuditHead.objects.get(pk=execution.pk)

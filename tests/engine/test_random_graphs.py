@@ -1,4 +1,4 @@
-"""Any acyclic graph, with any outcomes, comes to an end, and no token is lost or made up on the way."""
+"""Any acyclic graph, with any outcomes, comes to an end; no token is lost or made up."""
 
 from __future__ import annotations
 

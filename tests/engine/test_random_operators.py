@@ -22,7 +22,7 @@ from tests import soundness
 from tests.factories import human, make_agent, make_user, register, step
 from workflows import engine
 from workflows.errors import AlreadyDecided, IllegalTransition
-from workflows.models import Approval, Execution, Task, Workflow
+from workflows.models import Approval, Execution, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -70,7 +70,7 @@ class Desk(RuleBasedStateMachine):
         run = self._one(data)
         has_failed = run.tasks.filter(state="failed").exists() and not run.is_final
         if mend:
-            Task.objects.filter(execution=run).update(input={"orders": {}})
+            run.tasks.update(input={"orders": {}})
         try:
             engine.retry(run.pk, by=None)
         except IllegalTransition:

@@ -8,43 +8,26 @@ from __future__ import annotations
 
 import os
 import signal
-import threading
 from collections.abc import Collection, Iterator
-from pathlib import Path
 
 import psutil
 import pytest
 
-from config.demo.gateway.server import Gateway
 from tests.ops.processes import family, run, wait_for_end
 from tests.ops.waiting import until
+from tests.scenarios.held_gateway import HeldGateway, holding
 from tests.scenarios.product import Product, running
 
 pytestmark = pytest.mark.ops
 
-# A crash is noticed at once; a queue that hangs, after half a minute.
-RECOVERY_SECONDS = 45.0
-
-
-class HeldGateway(Gateway):
-    """Takes as long for a charge as the test wants."""
-
-    def __init__(self, ledger: Path) -> None:
-        super().__init__("127.0.0.1", 0, ledger, (0, 0))
-        self.arrived, self.go = threading.Event(), threading.Event()
-
-    def _take_time(self) -> None:
-        self.arrived.set()
-        self.go.wait(60)
+# Less than a lease: that a process died is noticed, not waited for.
+RECOVERY_SECONDS = 29.0
 
 
 @pytest.fixture(scope="module")
 def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldGateway]:
-    with HeldGateway(tmp_path_factory.mktemp("gateway") / "ledger.jsonl") as held:
-        threading.Thread(target=held.serve_forever, args=(0.05,), daemon=True).start()
+    with holding(tmp_path_factory.mktemp("gateway")) as held:
         yield held
-        held.go.set()
-        held.shutdown()
 
 
 @pytest.fixture(scope="module")

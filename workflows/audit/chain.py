@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import hashlib
 import json
-from dataclasses import dataclass
-from typing import Any
+from typing import NamedTuple
+
+# One encoder for all rows: json.dumps would build one for each.
+_encoded = json.JSONEncoder(separators=(",", ":"), ensure_ascii=False).encode
 
 
-@dataclass(frozen=True, slots=True)
-class Row:
+class Row(NamedTuple):
     """An audit row as it is hashed. `data_text` is PostgreSQL's text of the jsonb column."""
 
     execution_id: int | None
@@ -39,7 +40,7 @@ def digest(row: Row) -> str:
 
 def hash_of(row: Row) -> str:
     """Lower-case hex SHA-256 of the row's canonical JSON array."""
-    fields: list[Any] = [
+    fields = (
         row.previous_hash,
         row.execution_id,
         row.seq,
@@ -53,8 +54,8 @@ def hash_of(row: Row) -> str:
         row.lease_token,
         row.at_text,
         row.data_digest,
-    ]
-    return _sha256(json.dumps(fields, separators=(",", ":"), ensure_ascii=False))
+    )
+    return _sha256(_encoded(fields))
 
 
 def _sha256(text: str) -> str:

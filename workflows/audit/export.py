@@ -8,7 +8,7 @@ import os
 import secrets
 import zipfile
 from collections.abc import Iterable, Iterator
-from dataclasses import asdict, dataclass
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -142,7 +142,7 @@ def _covering(execution_id: int) -> list[dict[str, Any]]:
 def _rows(execution_id: int, last: int) -> Iterator[bytes]:
     for row, _ in verify.rows(execution_id):
         if row.seq <= last:
-            yield json.dumps(asdict(row), ensure_ascii=False).encode() + b"\n"
+            yield json.dumps(row._asdict(), ensure_ascii=False).encode() + b"\n"
 
 
 def _head(execution_id: int, last: int) -> str:

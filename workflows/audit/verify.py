@@ -83,8 +83,8 @@ def _read(where: str, parameters: list[int]) -> Iterator[tuple[chain.Row, bool]]
             f"WHERE {where} ORDER BY execution_id, seq",
             parameters,
         )
-        for *fields, at_matches in cursor:
-            yield chain.Row(*fields), at_matches
+        for record in cursor:
+            yield chain.Row._make(record[:-1]), record[-1]
 
 
 def _truncated(execution_id: int | None) -> list[Finding]:
@@ -93,9 +93,11 @@ def _truncated(execution_id: int | None) -> list[Finding]:
         cursor.execute(
             "SELECT nullif(h.execution_id, 0), h.seq, l.seq, l.hash = h.hash "
             "FROM workflows_audithead h LEFT JOIN LATERAL ("
-            "  SELECT e.seq, e.hash FROM workflows_auditevent e "
-            "  WHERE e.execution_id IS NOT DISTINCT FROM nullif(h.execution_id, 0) "
-            "  ORDER BY e.seq DESC LIMIT 1) l ON true "
+            "  (SELECT e.seq, e.hash FROM workflows_auditevent e WHERE h.execution_id <> 0 "
+            "   AND e.execution_id = h.execution_id ORDER BY e.seq DESC LIMIT 1) "
+            "  UNION ALL "  # not one condition for both: no index would serve it
+            "  (SELECT e.seq, e.hash FROM workflows_auditevent e WHERE h.execution_id = 0 "
+            "   AND e.execution_id IS NULL ORDER BY e.seq DESC LIMIT 1)) l ON true "
             "WHERE (%(id)s::bigint IS NULL OR h.execution_id = %(id)s) "
             "AND (h.seq, h.hash) IS DISTINCT FROM (coalesce(l.seq, 0), coalesce(l.hash, '')) "
             "ORDER BY h.execution_id",

@@ -62,8 +62,9 @@ def exchange(
     """
     works: list[Work] = []
     left = list(results)
-    while left or want:
-        effects = _apply(session_id, left, want)
+    is_first = True
+    while left or (is_first and want):
+        effects = _apply(session_id, left, want - len(works))
         works += claiming.lent(effects)
         stale = {effect.task_id: effect for effect in effects if effect.what == "stale"}
         late = {effect.task_id for effect in effects if effect.what == "refused"}
@@ -75,7 +76,7 @@ def exchange(
             for work, result in left
             if work.task_id in stale
         ]
-        want = 0
+        is_first = False
     return works
 
 

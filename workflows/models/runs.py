@@ -1,18 +1,15 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
-from typing import TYPE_CHECKING, ClassVar
+from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q
+from django.db.models import F, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
 
 from .definitions import Version, Workflow
 from .states import FINAL, Priority, State
-
-if TYPE_CHECKING:
-    from django.db.models.fields.related_descriptors import RelatedManager
 
 SEQ_BITS = 20  # a task's id is execution_id << 20 | seq: its execution's tasks are one key range
 
@@ -52,8 +49,6 @@ class Execution(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     deadline_at = models.DateTimeField(_("deadline"), null=True, blank=True)
 
-    tasks: RelatedManager[Task]
-
     class Meta:
         ordering = ("-id",)
         verbose_name, verbose_name_plural = _("execution"), _("executions")
@@ -86,6 +81,11 @@ class Execution(models.Model):
         return self.state in FINAL
 
     @property
+    def tasks(self) -> QuerySet[Task]:
+        """Its tasks, by the key range that their ids share; no other index leads to them."""
+        return Task.objects.filter(pk__gte=task_id(self.pk, 0), pk__lt=task_id(self.pk + 1, 0))
+
+    @property
     def duration(self) -> timedelta | None:
         """How long it took, None while it has not both started and finished."""
         return self.finished_at - self.started_at if self.finished_at and self.started_at else None
@@ -98,7 +98,7 @@ class Task(models.Model):
     execution = models.ForeignKey(
         Execution,
         on_delete=models.PROTECT,
-        related_name="tasks",
+        related_name="+",
         db_index=False,
         db_constraint=False,
     )

@@ -7,7 +7,7 @@ from django.core.management.base import CommandParser
 from workflows import engine
 from workflows.errors import UnknownExecution
 from workflows.management.documents import DocumentCommand
-from workflows.models import Task
+from workflows.models import Execution, Task
 
 
 class Command(DocumentCommand):
@@ -30,7 +30,7 @@ class Command(DocumentCommand):
             f"Started {status['started_at']}, last changed {status['updated_at']}, "
             f"{status['log_entries']} audit rows."
         )
-        for task in Task.objects.filter(execution=number):
+        for task in Execution(pk=number).tasks:
             self.stdout.write(f"  {task.state:<10} {task.key}  {_more(task)}".rstrip())
 
 

@@ -1,0 +1,98 @@
+"""The cost of a step: one statement for each exchange, and no scan of what has been."""
+
+from __future__ import annotations
+
+import pytest
+from django.db import connection
+from django.test.utils import CaptureQueriesContext
+
+from agents import runner
+from tests.factories import chain, make_agent, register, step
+from workflows import engine
+from workflows.engine import advancing, sessions
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+HISTORY = """
+INSERT INTO workflows_execution(id, workflow_id, version_id, state, priority, input, variables,
+    variables_version, open_tasks, created_at, finished_at)
+SELECT n + 1000000, %(workflow)s, %(version)s, 'completed', 2, '{}', '{}', 0, 0, now(), now()
+FROM generate_series(1, 4000) n;
+INSERT INTO workflows_task(id, execution_id, node, key, name, kind, lane, state, priority, needs,
+    waits_on, is_ready, attempt, max_attempts, fence, created_at)
+SELECT (n + 1000000)::bigint << 20 | k, n + 1000000, k, 'k' || k, 'K', 'agent', 1, 'completed', 2,
+    0, 0, false, 1, 1, 1, now()
+FROM generate_series(1, 4000) n, generate_series(0, 4) k;
+INSERT INTO workflows_auditevent(execution_id, seq, at, at_text, kind, entity_type, entity_id,
+    actor, data, data_digest, previous_hash, hash)
+SELECT n + 1000000, k, now(), '', 'task.completed', 'task', '', 'system', '{}', '', '', ''
+FROM generate_series(1, 4000) n, generate_series(1, 5) k;
+ANALYZE workflows_execution; ANALYZE workflows_task; ANALYZE workflows_auditevent;
+"""
+
+
+@pytest.fixture
+def _everything_is_sound() -> None:
+    """The made-up history here has neither hashes nor a chain."""
+
+
+def test_an_exchange_is_one_statement_however_much_it_does() -> None:
+    make_agent()
+    register(step("a"), *(step(f"b{number}", "a") for number in range(20)))
+    engine.start_workflow("flow")
+    session = sessions.open_session()
+    (first,) = advancing.exchange(session, [], 50)
+    with CaptureQueriesContext(connection) as queries:
+        works = advancing.exchange(session, [(first, advancing.Completed({}))], 50)
+    assert (len(works), len(queries)) == (20, 1)
+    with CaptureQueriesContext(connection) as queries:
+        advancing.exchange(session, [(work, advancing.Completed({})) for work in works], 50)
+    assert len(queries) == 1
+    sessions.close_session(session)
+
+
+def test_a_start_costs_the_same_for_small_and_large_workflows() -> None:
+    counts = []
+    for size in (1, 200):
+        register(*(step(f"a{number}") for number in range(size)), key=f"flow{size}")
+        engine.start_workflow(f"flow{size}")
+        with CaptureQueriesContext(connection) as queries:
+            engine.start_workflow(f"flow{size}")
+        counts.append(len(queries))
+    assert counts[0] == counts[1] <= 12
+
+
+def test_no_table_of_history_is_scanned_by_the_engine() -> None:
+    make_agent()
+    version = register(
+        *chain("a", "b", "c"),
+        step("d", timeout_seconds=60),
+        step("e", "d", output_mapping={"n": "1"}),
+        timeout_minutes=5,
+    )
+    with connection.cursor() as cursor:
+        for statement in HISTORY.split(";\n"):
+            cursor.execute(statement, {"workflow": version.workflow_id, "version": version.pk})
+    engine.start_workflow("flow")
+    runner.drain()
+    before = scans()
+    executions = [engine.start_workflow("flow") for _ in range(5)]
+    engine.pause(executions[0].pk, by=None)
+    engine.resume(executions[0].pk, by=None)
+    engine.cancel(executions[1].pk, by=None)
+    runner.drain()
+    engine.get_execution_status(executions[2].pk)
+    assert scans() == before
+    executions[2].refresh_from_db()
+    assert executions[2].state == "completed"
+
+
+def scans() -> dict[str, int]:
+    """How often each growing table has been read whole, as PostgreSQL counts it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute(
+            "SELECT relname, seq_scan FROM pg_stat_user_tables WHERE relname IN "
+            "('workflows_task', 'workflows_auditevent', 'workflows_execution') ORDER BY relname"
+        )
+        return dict(cursor.fetchall())
