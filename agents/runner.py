@@ -284,6 +284,8 @@ class Slot:
         timeout = TICK_SECONDS if due is None else min(max(due, 0.005), TICK_SECONDS)
         connection.ensure_connection()
         database = connection.connection
+        if any(True for _ in database.notifies(timeout=0)):
+            return  # it came with the answer to another statement
         select.select([database.fileno(), self.ear, self.end.ear], [], [], timeout)
         for _ in database.notifies(timeout=0):
             pass

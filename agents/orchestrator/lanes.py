@@ -38,6 +38,9 @@ def forget_agent(key: str) -> None:
         LaneMember.objects.filter(agent_key=key).delete()
         AgentSlot.objects.filter(agent_key=key, task__isnull=True, session__isnull=True).delete()
         AgentSlot.objects.filter(agent_key=key).update(is_retired=True)
+        left = list(Agent.objects.exclude(key=key))
+        for lane in Lane.objects.select_for_update().order_by("pk"):
+            refresh_lane(lane, left)
 
 
 def refresh_lane(lane: Lane, agents: list[Agent]) -> None:

@@ -96,6 +96,7 @@ def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway) -
             page = desk.open_for(who, size=size, scheme=scheme, device_scale_factor=1.5)
             _open(page, address(past, path))
             _write_webp(desk.open(), page.screenshot(), out / "best" / f"{name}.webp")
+            page.context.close()
         desk.close()
         browser.close()
     print(*desk.complaints, sep="\n")
@@ -113,6 +114,7 @@ def _running(
     expect_task(page, "Process payment", "running")
     _shoot(page, out / f"execution-running-{size[0]}-{scheme}.png")
     gateway.go.set()
+    page.context.close()
 
 
 def _album(desk: Desk, past: Past, out: Path, scheme: str, size: tuple[int, int]) -> None:
@@ -123,6 +125,9 @@ def _album(desk: Desk, past: Past, out: Path, scheme: str, size: tuple[int, int]
             people[who] = desk.open_for(who, **options) if who else desk.open(**options)
         _open(people[who], address(past, path))
         _shoot(people[who], out / f"{name}-{size[0]}-{scheme}.png")
+    # A person may have ten live connections, no more.
+    for page in people.values():
+        page.context.close()
 
 
 def _open(page: Page, url: str) -> None:

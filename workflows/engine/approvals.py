@@ -7,6 +7,7 @@ import json
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
+from django.utils.translation import gettext as _
 
 from workflows import clock
 from workflows.models import Approval
@@ -24,11 +25,12 @@ def open_for(works: list[claiming.Work]) -> None:
 def refusal(approval: Approval, user: AbstractBaseUser) -> str:
     """Why this person may not decide, as a sentence; "" when they may."""
     if approval.not_requester and approval.execution.requested_by_id == user.pk:
-        return "You started this execution: another person has to decide."
+        return _("You started this execution: another person has to decide.")
     if not _is_candidate(approval, user):
-        return "This approval is for others: " + ", ".join([*approval.groups, *approval.users])
+        names = ", ".join([*approval.groups, *approval.users])
+        return _("This approval is for others: %(names)s") % {"names": names}
     if approval.decisions.filter(user_id=user.pk).exists():
-        return "You have already decided."
+        return _("You have already decided.")
     return ""
 
 
