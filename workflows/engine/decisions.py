@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import IntegrityError, transaction
+from django.utils import translation
 
 from workflows import clock
 from workflows.errors import AlreadyDecided, InvalidInput, NotAllowed, UnknownApproval
@@ -29,8 +30,8 @@ def decide(
             return _decide(_locked(approval_id), by, verdict, comment, digest)
     except IntegrityError as error:
         raise AlreadyDecided() from error
-    except NotAllowed as error:
-        _record_refusal(approval_id, by, verdict, str(error))
+    except NotAllowed:
+        _record_refusal(approval_id, by, verdict)
         raise
 
 
@@ -108,7 +109,9 @@ def _entry(
     )
 
 
-def _record_refusal(approval_id: int, by: User, verdict: str, why: str) -> None:
-    with transaction.atomic():
+def _record_refusal(approval_id: int, by: User, verdict: str) -> None:
+    """The log speaks one language, whatever the refused person reads."""
+    with transaction.atomic(), translation.override("en"):
         approval = _locked(approval_id)
+        why = approvals.refusal(approval, by) or str(NotAllowed())
         transitions.record([_entry(approval, by, "approval.refused", verdict, why)])

@@ -79,6 +79,7 @@ def _extras(request: Any) -> list[dict[str, Any]]:
     found = []
     if settings.DEMO and access.may_any(request.user, (access.SEE,)):
         found.append(Section("outbox", _("Outbox"), "mail", "o", (), ("/outbox/",)))
+        found.append(Section("partners", _("Partners"), "boxes", "p", (), ("/partners/",)))
     if request.user.is_staff:
         found.append(Section("admin:index", _("Administration"), "settings", "s", (), ("/admin/",)))
     return [
