@@ -1,4 +1,4 @@
-"""Pictures of every page, light and dark, wide and narrow: `python -m tests.browser.screenshots OUT`."""
+"""Pictures of every page in light and dark: `python -m tests.browser.screenshots OUT`."""
 
 from __future__ import annotations
 

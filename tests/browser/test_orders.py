@@ -9,6 +9,7 @@ from playwright.sync_api import Page, expect
 
 from tests.browser.desk import (
     Desk,
+    csrf_token,
     decide,
     expect_state,
     expect_task,

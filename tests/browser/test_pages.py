@@ -1,4 +1,4 @@
-"""Every page: who is let in, on a phone, for a screen reader, in the dark, by keyboard, in Chinese."""
+"""Every page: who is let in; on a phone, read aloud, in the dark, by keyboard, in Chinese."""
 
 from __future__ import annotations
 
@@ -92,8 +92,8 @@ def test_a_stranger_is_refused_on_every_page(desk: Desk, past: Past, product: Pr
     for path in PAGES:
         answer = page.request.get(address(past, path))
         assert answer.status == 403, path
-    for address in (f"/approvals/{past.approvals['waiting']}/decide/", "/language/"):
-        assert page.request.post(address).status == 403, address
+    for verb in (address(past, "/approvals/[waiting]/decide/"), "/language/"):
+        assert page.request.post(verb).status == 403, verb
     assert page.request.get("/live/").status == 403
     assert _barriers(page) == []
 
@@ -189,8 +189,9 @@ def _make_stranger(product: Product) -> str:
     """A person without a group; the password."""
     password = "no role at all"
     product.ask(
-        "INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active, first_name,"
-        " last_name, email, date_joined) VALUES ('eve', %s, false, false, true, 'Eve', '', '', now())",
+        "INSERT INTO auth_user (username, password, is_superuser, is_staff, is_active,"
+        " first_name, last_name, email, date_joined)"
+        " VALUES ('eve', %s, false, false, true, 'Eve', '', '', now())",
         make_password(password),
     )
     return password

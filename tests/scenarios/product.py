@@ -1,4 +1,4 @@
-"""The whole product as a newcomer starts it, `manage.py up`, and what can be asked of it from outside."""
+"""The whole product as a newcomer starts it, `manage.py up`, and what it can be asked."""
 
 from __future__ import annotations
 

@@ -1,7 +1,7 @@
 """Something is killed in the middle of a payment: the order completes, and is charged once.
 
-The gateway runs here and holds each charge until the test lets it go, so "in the middle" is certain:
-the request has arrived, the money has not been taken, and the answer finds nobody who asked.
+The gateway runs here and holds each charge until the test lets it go, so "in the middle" is
+certain: the request is there, the money is not taken, and the answer finds nobody who asked.
 """
 
 from __future__ import annotations
