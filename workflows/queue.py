@@ -13,6 +13,7 @@ import socket
 import tempfile
 import threading
 from datetime import timedelta
+from multiprocessing.util import Finalize
 from typing import Any
 
 from django.conf import settings
@@ -105,6 +106,7 @@ class FileLock:
     def __init__(self) -> None:
         handle, self.path = tempfile.mkstemp(prefix="signalbox-queue-")
         os.close(handle)
+        Finalize(self, os.unlink, args=(self.path,), exitpriority=0)
         self._reset()
 
     def __getstate__(self) -> str:
