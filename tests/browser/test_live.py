@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import statistics
 
 import pytest
@@ -14,6 +13,7 @@ from tests.scenarios.product import Product
 pytestmark = pytest.mark.browser
 
 LIMIT_MS = 200.0
+ORDINARY_REFRESH_MS = 50.0  # what fetching and painting the changed parts takes on a free desk
 ROUNDS = 6
 CHANGES = ("pause", "resume") * 3
 # Notes when each audit row's number is first on screen: after the frame in which it was painted.
@@ -26,19 +26,32 @@ OBSERVE = """() => {
     new MutationObserver(note).observe(document.body, { childList: true, subtree: true });
     note();
 }"""
+REFRESH = """async address => {
+    const began = performance.now();
+    await (await fetch(address)).text();
+    await new Promise(requestAnimationFrame);
+    return performance.now() - began;
+}"""
 
 
 def test_a_change_is_on_screen_within_200_ms_of_its_commit(
     desk: Desk, ada: Page, product: Product
 ) -> None:
-    """One round of several counts; a machine with more to run than it has cores may take longer."""
+    """One round of several counts.
+
+    The limit grows with what the same fetch and paint cost without any change, measured in the same
+    run: server, database, workers and browsers share the machine, and nothing paints in hardware.
+    """
     execution = start_order(ada, "ORD-LIVE", 950)
     expect_task(ada, "Approve order", "paused")
     expect(ada.locator("#live")).to_have_attribute("data-status", "on")
     ada.evaluate(OBSERVE)
     elsewhere = desk.open_for("ada")
     elsewhere.goto("/inbox/")
-    limit = LIMIT_MS * max(1.0, os.getloadavg()[0] / (os.cpu_count() or 1))
+    refresh = statistics.median(
+        ada.evaluate(REFRESH, f"/executions/{execution}/live/") for _ in range(5)
+    )
+    limit = LIMIT_MS * max(1.0, refresh / ORDINARY_REFRESH_MS)
     medians: list[float] = []
     while len(medians) < ROUNDS and min(medians, default=limit + 1) > limit:
         delays = [_delay(ada, elsewhere, product, execution, verb) for verb in CHANGES]
