@@ -22,7 +22,7 @@ def violations() -> list[str]:
 
 
 def hash_of(event: AuditEvent, data_digest: str) -> str:
-    """The hash that RELIABILITY 4.6 specifies for a row."""
+    """The hash that docs/audit.md specifies for a row."""
     fields = [
         event.previous_hash,
         event.execution_id,

@@ -9,7 +9,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from statistics import median, quantiles
 from typing import Any
@@ -259,11 +259,11 @@ def _qcluster() -> Iterator[None]:
     finally:
         os.killpg(process.pid, signal.SIGUSR2)  # sessions end at their next pause
         process.terminate()
-        try:
+        with suppress(subprocess.TimeoutExpired):
             process.wait(10)
-        except subprocess.TimeoutExpired:
-            os.killpg(process.pid, signal.SIGKILL)
-            process.wait()
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)  # whoever of the group is left
+        process.wait()
 
 
 def _module(*arguments: str) -> subprocess.Popen[bytes]:
