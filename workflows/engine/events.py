@@ -44,14 +44,12 @@ def moved(entries: Iterable[transitions.Entry]) -> None:
     """Publish the transitions among audit rows that were just recorded."""
     for entry in entries:
         if entry.old_state and entry.new_state:
-            publish(
-                f"{entry.entity_type}_state_changed",
-                {
-                    "execution_id": entry.execution_id,
-                    "task_id": entry.task_id,
-                    "old_state": entry.old_state,
-                    "new_state": entry.new_state,
-                },
+            _changed(
+                entry.entity_type,
+                entry.execution_id,
+                entry.task_id,
+                entry.old_state,
+                entry.new_state,
             )
 
 
@@ -68,41 +66,28 @@ def announce(results: Sequence[tuple[Any, Any]], effects: Sequence[transitions.E
     }
     for work, result in results:
         if work.task_id not in unapplied:
-            publish(
-                "task_state_changed",
-                {
-                    "execution_id": work.execution_id,
-                    "task_id": work.task_id,
-                    "old_state": "running",
-                    "new_state": names[type(result).__name__],
-                },
+            _changed(
+                "task", work.execution_id, work.task_id, "running", names[type(result).__name__]
             )
     for effect in effects:
         if effect.what == "ended":
-            publish(
-                "execution_state_changed",
-                {
-                    "execution_id": effect.execution_id,
-                    "task_id": None,
-                    "old_state": "running",
-                    "new_state": effect.state,
-                },
-            )
+            _changed("execution", effect.execution_id, None, "running", effect.state)
 
 
 def claimed(works: Sequence[Any]) -> None:
     """Publish that lent tasks run now."""
     if _handlers["task_state_changed"]:
         for work in works:
-            publish(
-                "task_state_changed",
-                {
-                    "execution_id": work.execution_id,
-                    "task_id": work.task_id,
-                    "old_state": "pending",
-                    "new_state": "running",
-                },
-            )
+            _changed("task", work.execution_id, work.task_id, "pending", "running")
+
+
+def _changed(
+    subject: str, execution_id: int | None, task_id: int | None, old: str, new: str
+) -> None:
+    publish(
+        f"{subject}_state_changed",
+        {"execution_id": execution_id, "task_id": task_id, "old_state": old, "new_state": new},
+    )
 
 
 def _call(event_type: str, data: dict[str, Any]) -> None:

@@ -199,8 +199,3 @@ class Timer(models.Model):
 def task_id(execution_id: int, seq: int) -> int:
     """The id of the task number `seq` of an execution."""
     return execution_id << SEQ_BITS | seq
-
-
-def execution_of(task: int) -> int:
-    """The execution id that a task's id carries."""
-    return task >> SEQ_BITS
