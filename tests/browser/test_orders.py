@@ -70,6 +70,23 @@ def test_an_approval_reaches_the_inbox_without_reloading(ada: Page, grace: Page)
     expect_state(ada, "completed")
 
 
+def test_a_click_is_not_lost_when_the_page_is_refreshed_under_it(ada: Page, grace: Page) -> None:
+    execution = start_order(ada, "ORD-2026-902", 902)
+    expect(ada.get_by_role("link", name="Open approval")).to_be_visible()
+    grace.goto("/inbox/")
+    grace.get_by_role("link", name=f"#{execution}").click()
+    expect(grace.locator("#live")).to_have_attribute("data-status", "on")
+    grace.get_by_role("button", name="Approve").hover()
+    grace.mouse.down()
+    with grace.expect_response(lambda answer: answer.url == grace.url):
+        operate(ada, "pause")
+    grace.wait_for_function("() => !document.querySelector('.htmx-request')")
+    grace.mouse.up()
+    expect(grace.locator("#decision .outcome")).to_contain_text("Approved")
+    operate(ada, "resume")
+    expect_state(ada, "completed")
+
+
 def test_who_has_started_it_may_not_approve_it(desk: Desk, product: Product) -> None:
     admin = desk.open_for("admin")
     execution = start_order(admin, "ORD-2026-903", 903)

@@ -4,6 +4,26 @@ import { all, one } from "./dom.js";
 const written = new Map();
 const openIds = new Set();
 
+// What is pressed stays until the press has become a click, which would be lost with its button.
+let pressed = null;
+let isLate = false;
+
+function release() {
+  pressed = null;
+  if (isLate) document.dispatchEvent(new CustomEvent("signalbox:resync"));
+  isLate = false;
+}
+
+addEventListener("pointerdown", (event) => (pressed = event.target), true);
+for (const end of ["pointerup", "pointercancel"]) addEventListener(end, () => setTimeout(release), true);
+
+document.addEventListener("htmx:beforeSwap", ({ detail }) => {
+  const isRefresh = detail.requestConfig?.triggeringEvent?.type === "live";
+  if (!isRefresh || !pressed || !detail.elt.contains(pressed)) return;
+  detail.shouldSwap = false;
+  isLate = true;
+});
+
 document.addEventListener("htmx:beforeSwap", () => {
   openIds.clear();
   for (const details of all("details[open][id]")) openIds.add(details.id);
