@@ -31,7 +31,8 @@ TIMEOUTS = {
     "owner": {"statement_timeout": 0, "lock_timeout": 60_000},
 }
 IDLE_IN_TRANSACTION = 60_000
-POOL = {"min_size": 1, "max_size": 20, "timeout": 10, "max_idle": 300}
+# After an outage the pool tries anew at once: its own pauses would grow to minutes.
+POOL = {"min_size": 1, "max_size": 20, "timeout": 5, "max_idle": 300, "reconnect_timeout": 4}
 
 
 class Unreachable(OperationalError):

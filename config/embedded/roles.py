@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import threading
 import time
+from collections.abc import Callable
 
 import psycopg
 from psycopg import sql
@@ -17,9 +18,12 @@ from config.postgres import NAME, USERS
 OWNER, APP, DATABASE = (sql.Identifier(name) for name in (USERS["owner"], USERS["app"], NAME))
 
 
-def prepare(place: Place, known: Keys, patience: float) -> None:
-    """Makes what is missing; waits up to `patience` seconds for a server that still recovers."""
-    with _administration(place, known, patience) as connection:
+def prepare(place: Place, known: Keys, patience: float, is_running: Callable[[], bool]) -> None:
+    """Makes what is missing; waits up to `patience` seconds for a server that still recovers.
+
+    Raises StartError when the server ends meanwhile, as it does on a full disk.
+    """
+    with _administration(place, known, patience, is_running) as connection:
         if not _exists(connection, "pg_roles", "rolname", USERS["owner"]):
             connection.execute(_role(OWNER, "CREATEDB", known.owner_password))
         if not _exists(connection, "pg_roles", "rolname", USERS["app"]):
@@ -28,14 +32,16 @@ def prepare(place: Place, known: Keys, patience: float) -> None:
             _create_database(connection)
 
 
-def _administration(place: Place, known: Keys, patience: float) -> psycopg.Connection:
+def _administration(
+    place: Place, known: Keys, patience: float, is_running: Callable[[], bool]
+) -> psycopg.Connection:
     deadline = time.monotonic() + patience
     while True:
         try:
             return _connect(place, known)
         except psycopg.OperationalError as error:
             _give_up_on_wrong_password(place, error)
-            if time.monotonic() > deadline:
+            if time.monotonic() > deadline or not is_running():
                 raise StartError(f"PostgreSQL does not answer: see {place.log}.") from None
         threading.Event().wait(0.2)
 

@@ -11,6 +11,7 @@ import subprocess
 import sys
 import threading
 import time
+from functools import partial
 from pathlib import Path
 
 import psutil
@@ -62,7 +63,7 @@ def start(place: Place, known: Keys) -> None:
         _clear_the_dead(place)
         _turn_log(place)
         _launch(place)
-    roles.prepare(place, known, PATIENCE_SECONDS)
+    roles.prepare(place, known, PATIENCE_SECONDS, partial(is_running, place))
 
 
 def stop(place: Place) -> None:

@@ -20,6 +20,7 @@ CANARY_SECONDS = 10.0
 SEAL_SECONDS = 10.0
 GRACE_SECONDS = 30.0
 TICK_SECONDS = 1.0
+LONGEST_PAUSE_SECONDS = 4.0  # between attempts to start a server that cannot, on a full disk say
 
 
 @dataclass(slots=True)
@@ -56,7 +57,7 @@ class Watchdog:
         except StartError as error:
             say(f"{error} Again in {self._server_delay:g} s.")
             self._server_due = time.monotonic() + self._server_delay
-            self._server_delay = min(self._server_delay * 2, 30.0)
+            self._server_delay = min(self._server_delay * 2, LONGEST_PAUSE_SECONDS)
 
     def _tend_queue(self, worker: Child) -> None:
         """Nobody can answer while the database is away, so its absence gives time anew."""

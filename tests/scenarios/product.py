@@ -136,9 +136,9 @@ class Product:
 
 
 @contextmanager
-def running(gateway: str = "") -> Iterator[Product]:
+def running(gateway: str = "", within: Path = Path("/tmp")) -> Iterator[Product]:
     """A first start in a new directory, with the demo; `gateway` is one of the caller's own."""
-    parent = Path(tempfile.mkdtemp(prefix="sb-", dir="/tmp"))
+    parent = Path(tempfile.mkdtemp(prefix="sb-", dir=within))
     parent.chmod(0o711)
     product = _started(parent, gateway)
     try:
