@@ -227,6 +227,19 @@ def compact(value: Any) -> str:
 
 
 @register.filter
+def actor_name(actor: str) -> str:
+    """An actor without its kind: agent:agent_003 becomes agent_003."""
+    if actor == "system":
+        return _("system")
+    return actor.partition(":")[2] or actor
+
+
+@register.filter
+def actor_icon(actor: str) -> str:
+    return {"user": "user", "agent": "bot"}.get(actor.partition(":")[0], "settings")
+
+
+@register.filter
 def how_label(how: str) -> str:
     return {"added": _("added"), "changed": _("changed"), "removed": _("removed")}[how]
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from workflows import access
@@ -32,6 +34,8 @@ WITHOUT_WEIGHT = ("version__graph", "version__template", "workflow__input_schema
 @answered
 def execution(request: HttpRequest, execution_id: int) -> HttpResponse:
     """The page; with `at`, for who may read the audit, as it was after that audit row."""
+    if request.GET.get("at") and not request.user.has_perm(access.AUDIT):
+        messages.info(request, _("This is the present: your role does not show the past."))
     return render(request, "workflows/execution.html", _context(request, execution_id))
 
 
@@ -147,7 +151,7 @@ def _parts(
 ) -> dict[str, Any]:
     """What every part shows, as it is now or as it was at a moment of the past."""
     then = moment.picture if moment else None
-    shown = past.as_they_were(tasks, then) if then else tasks
+    shown = past.as_they_were(tasks, then, moment.row.at) if moment and then else tasks
     variables = then.variables if then else run.variables
     until = then.seq if then else None
     return {
@@ -157,7 +161,9 @@ def _parts(
         "variables": variables,
         "actions": actions(request.user, run),
         "drawing": drawn(run.version_id, shown, variables),
-        "timeline": timeline(tasks, told, moment.row.at if moment and then else None),
+        "timeline": timeline(
+            tasks, told[-EVENTS_READ:], moment.row.at if moment and then else None
+        ),
         "changed_here": moment.changed if moment and then else {},
         "set_by": _set_by(told, until),
         "may_operate": request.user.has_perm(access.OPERATE) and not then,
@@ -167,7 +173,7 @@ def _parts(
 def _set_by(told: list[Row], until: int | None) -> dict[str, Row]:
     """The row that last set each variable, up to a row."""
     known = (row for row in told if until is None or row.seq <= until)
-    return {name: row for row in known for name in row.assigned or ()}
+    return {name: row for row in known for name in (row.data or {}).get("set", ())}
 
 
 def actions(user: Any, run: Execution) -> list[str]:

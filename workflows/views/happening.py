@@ -1,4 +1,4 @@
-"""An audit row as a sentence, and who stood behind it."""
+"""An audit row as a sentence."""
 
 from __future__ import annotations
 
@@ -56,13 +56,6 @@ def detail(row: AuditEvent) -> str:
     return next((str(text) for text in said if text), "")
 
 
-def actor(name: str) -> tuple[str, str]:
-    """An icon, and the name without its kind."""
-    kind, _colon, plain = name.partition(":")
-    icon = {"user": "user", "agent": "bot"}.get(kind, "settings")
-    return icon, plain or (_("system") if name == "system" else name)
-
-
 def _begun(row: AuditEvent, task: str) -> str:
     told: dict[str, Any] = {"task": task, "agent": row.agent_id, "attempt": row.attempt}
     if not row.agent_id:
@@ -73,7 +66,7 @@ def _begun(row: AuditEvent, task: str) -> str:
 
 
 def _decided(row: AuditEvent, task: str) -> str:
-    told = {"task": task, "who": actor(row.actor)[1]}
+    told = {"task": task, "who": row.actor.removeprefix("user:")}
     if row.data.get("verdict") == "approve":
         return _("%(who)s approved “%(task)s”.") % told
     return _("%(who)s rejected “%(task)s”.") % told

@@ -5,19 +5,19 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Sequence
 from copy import copy
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 
 from django.utils.translation import gettext as _
 
 from workflows.audit import rebuild
-from workflows.audit.rebuild import Attempt, Picture, Row
+from workflows.audit.rebuild import NONE_YET, Attempt, Picture, Row
 from workflows.audit.variables import Change, Difference, changes
 from workflows.errors import Contradiction, UnknownRow
 from workflows.models import AuditEvent, State, Task
 
 from . import happening, paging
 
-CHANGES_SHOWN = 100
+CHANGES_SHOWN = 40
 WIDTH = 1000
 MARKS = 240  # more could not be told apart on the slider
 WEIGHT = ("pending", "running", "completed", "paused", "cancelled", "failed")
@@ -66,10 +66,6 @@ class Moment:
     @property
     def detail(self) -> str:
         return happening.detail(self.row)
-
-    @property
-    def actor(self) -> tuple[str, str]:
-        return happening.actor(self.row.actor)
 
     @property
     def changed(self) -> dict[str, list[Difference]]:
@@ -124,10 +120,13 @@ def moment(
     )
 
 
-def as_they_were(tasks: Iterable[Task], picture: Picture) -> list[Task]:
-    """Copies of the tasks as they were at a moment; never to be saved."""
+def as_they_were(tasks: Iterable[Task], picture: Picture, at: datetime) -> list[Task]:
+    """Copies of the tasks as they were at a moment; never to be saved.
+
+    One that ran then has `at` for its end, so that its duration is that of the time it had run.
+    """
     return [
-        _as_it_was(task, picture.tasks.get(task.pk), picture.attempts.get(task.pk))
+        _as_it_was(task, picture.tasks.get(task.pk), picture.attempts.get(task.pk), at)
         for task in tasks
     ]
 
@@ -152,12 +151,12 @@ def _marks(told: Sequence[Row]) -> list[Mark]:
     return [Mark(state, WIDTH * place / places) for place, state in gravest.items()]
 
 
-def _as_it_was(task: Task, state: str | None, attempt: Attempt | None) -> Task:
+def _as_it_was(task: Task, state: str | None, attempt: Attempt | None, at: datetime) -> Task:
     """What the task table knows of this very attempt is shown, of later ones nothing."""
-    task, state, attempt = copy(task), state or State.PENDING, attempt or Attempt()
+    task, state, attempt = copy(task), state or State.PENDING, attempt or NONE_YET
     is_same = attempt.number == task.attempt and attempt.number > 0
     task.state, task.attempt, task.agent_key = state, attempt.number, attempt.agent
-    task.started_at, task.finished_at = attempt.started_at, attempt.ended_at
+    task.started_at, task.finished_at = attempt.started_at, attempt.ended_at or at
     task.error = attempt.error if state == State.FAILED else ""
     task.input = task.input if is_same else None
     task.output = task.output if is_same and state == State.COMPLETED else None

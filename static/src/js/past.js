@@ -42,15 +42,13 @@ function steer() {
   const now = wanted ?? last;
   point("#step-back", Math.max(now - 1, 1), now === 1);
   point("#step-forward", Math.min(now + 1, last), now === last);
-  one("#to-live").toggleAttribute("aria-disabled", wanted === null);
-  if (wanted === null) one("#to-live").setAttribute("aria-disabled", "true");
+  one("#to-live").setAttribute("aria-disabled", wanted === null);
 }
 
 function point(selector, seq, isEnd) {
   const link = one(selector);
   link.href = `?at=${seq}`;
-  if (isEnd) link.setAttribute("aria-disabled", "true");
-  else link.removeAttribute("aria-disabled");
+  link.setAttribute("aria-disabled", isEnd);
 }
 
 function arrived() {
@@ -59,6 +57,23 @@ function arrived() {
   if (wanted === null) range.value = last;
   if (Number(seq) === (wanted ?? Number(last))) range.setAttribute("aria-valuetext", said);
   steer();
+  follow();
+}
+
+/** The step that the row is about is kept in view, sideways only: the page stays where it is. */
+function follow() {
+  const node = one("#x-diagram .node.here");
+  if (!node) return;
+  const box = node.closest(".diagram");
+  const [place, frame] = [node.getBoundingClientRect(), box.getBoundingClientRect()];
+  if (place.left < frame.left || place.right > frame.right) box.scrollLeft += (place.left + place.right - frame.left - frame.right) / 2;
+}
+
+/** A row chosen far down the page shows what it chose. */
+function reveal() {
+  const card = one(".diagram-card");
+  const place = card.getBoundingClientRect();
+  if (place.bottom < 120 || place.top > innerHeight - 120) card.scrollIntoView({ block: "start" });
 }
 
 function stop() {
@@ -110,6 +125,7 @@ function sift(event) {
 
 if (root && range) {
   wanted = "past" in shown() ? Number(shown().seq) : null;
+  follow();
   play.hidden = false;
   range.addEventListener("input", () => {
     if (timer) stop();
@@ -119,7 +135,10 @@ if (root && range) {
   range.form.addEventListener("submit", (event) => event.preventDefault());
   play.addEventListener("click", () => (timer ? stop() : start()));
   onClick("[data-step]", (link, event) => takeOver(link, event, () => Number(range.value) + Number(link.dataset.step)));
-  onClick("a[data-at]", (link, event) => takeOver(link, event, () => Number(link.dataset.at)));
+  onClick("a[data-at]", (link, event) => {
+    takeOver(link, event, () => Number(link.dataset.at));
+    if (event.defaultPrevented) reveal();
+  });
   onClick("[data-to-live]", (link, event) => takeOver(link, event, () => null));
   addEventListener("popstate", () => {
     if (timer) stop();
