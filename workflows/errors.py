@@ -29,6 +29,14 @@ class UnknownApproval(WorkflowError):
     """There is no such approval."""
 
 
+class UnknownRow(WorkflowError):
+    """There is no such audit row."""
+
+
+class Contradiction(WorkflowError):
+    """The audit rows contradict one another."""
+
+
 class NotAllowed(WorkflowError):
     """You do not have the permission for this."""
 

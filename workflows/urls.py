@@ -23,6 +23,9 @@ urlpatterns: list[URLPattern] = [
     path("executions/<int:execution_id>/", execution.execution, name="execution"),
     path("executions/<int:execution_id>/live/", execution.execution_live, name="execution_live"),
     path(
+        "executions/<int:execution_id>/at/<int:seq>/", execution.execution_at, name="execution_at"
+    ),
+    path(
         "executions/<int:execution_id>/verify/", auditing.execution_verify, name="execution_verify"
     ),
     path(

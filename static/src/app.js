@@ -8,5 +8,6 @@ import "./js/palette.js";
 import "./js/keys.js";
 import "./js/diagram.js";
 import "./js/repeats.js";
+import "./js/past.js";
 import "./js/changes.js";
 import "./js/live.js";

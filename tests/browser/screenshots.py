@@ -31,6 +31,7 @@ PICTURES = {
     "execution-rejected": ("ada", "/executions/{rejected}/"),
     "execution-cancelled": ("ada", "/executions/{cancelled}/"),
     "execution-paused": ("ada", "/executions/{paused}/"),
+    "execution-past": ("ada", "/executions/{disputed}/?at=9"),
     "execution-parallel": ("ada", "/executions/{disputed}/"),
     "cancel": ("ada", "/executions/{waiting}/cancel/"),
     "inbox": ("grace", "/inbox/"),

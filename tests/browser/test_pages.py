@@ -23,6 +23,8 @@ PAGES = (
     "/executions/{completed}/",
     "/executions/{waiting}/",
     "/executions/{locked}/",
+    "/executions/{disputed}/?at=9",
+    "/executions/{retried}/?at=8",
     "/executions/{cancelled}/",
     "/executions/{paused}/",
     "/executions/{waiting}/cancel/",

@@ -105,7 +105,7 @@ def test_each_attempt_is_a_bar(operator: Client) -> None:
 def test_the_parts_come_back_to_be_swapped(operator: Client, approver: Client) -> None:
     execution = completed()
     parts = fragment(operator, f"/executions/{execution.pk}/live/")
-    assert parts.count('hx-swap-oob="true"') == 7
+    assert parts.count('hx-swap-oob="true"') == 10
     assert "<html" not in parts
     assert fragment(approver, f"/executions/{execution.pk}/live/").count("hx-swap-oob") == 6
 

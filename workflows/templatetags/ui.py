@@ -59,6 +59,7 @@ ICONS = (
     "pencil",
     "play",
     "plus",
+    "radio",
     "rotate-cw",
     "route",
     "scroll-text",
@@ -66,6 +67,8 @@ ICONS = (
     "settings",
     "shield-alert",
     "shield-check",
+    "step-back",
+    "step-forward",
     "sun",
     "timer",
     "trash-2",
@@ -160,6 +163,16 @@ def moment(at: datetime | None) -> SafeString:
     )
 
 
+@register.simple_tag
+def clock_time(at: datetime) -> SafeString:
+    """A time to the millisecond, in the reader's zone where scripts run."""
+    at = at.astimezone(UTC)
+    text = f"{at:%Y-%m-%d %H:%M:%S}.{at.microsecond // 1000:03}"
+    return format_html(
+        '<time datetime="{}" data-clock>{} UTC</time>', at.isoformat(timespec="milliseconds"), text
+    )
+
+
 @register.filter
 def duration(value: timedelta | float | None) -> str:
     """Seconds or a timedelta as 340 ms, 4.2 s, 3m 05s, 2h 07m, 3d 04h."""
@@ -205,6 +218,30 @@ def query(context: Mapping[str, Any], **changes: Any) -> str:
 @register.filter
 def pretty(value: Any) -> str:
     return json.dumps(value, indent=2, ensure_ascii=False, sort_keys=False)
+
+
+@register.filter
+def compact(value: Any) -> str:
+    """A value as JSON in one line; a text without its quotes."""
+    return value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+
+
+@register.filter
+def actor_name(actor: str) -> str:
+    """An actor without its kind: agent:agent_003 becomes agent_003."""
+    if actor == "system":
+        return _("system")
+    return actor.partition(":")[2] or actor
+
+
+@register.filter
+def actor_icon(actor: str) -> str:
+    return {"user": "user", "agent": "bot"}.get(actor.partition(":")[0], "settings")
+
+
+@register.filter
+def how_label(how: str) -> str:
+    return {"added": _("added"), "changed": _("changed"), "removed": _("removed")}[how]
 
 
 @register.filter

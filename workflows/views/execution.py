@@ -2,19 +2,27 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
+from django.contrib import messages
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
+from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
 from workflows import access
+from workflows.audit import rebuild
+from workflows.audit.rebuild import Row
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
 
+from . import past
 from .drawing import drawn
 from .executions import waits_for_people
 from .explaining import Situation, explained
+from .past import Moment
+from .refusals import answered
 from .timeline import timeline
 
 EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN = 2000, 100, 500
@@ -23,17 +31,34 @@ WITHOUT_WEIGHT = ("version__graph", "version__template", "workflow__input_schema
 
 @require_safe
 @access.requires(access.SEE)
+@answered
 def execution(request: HttpRequest, execution_id: int) -> HttpResponse:
-    """The page."""
+    """The page; with `at`, for who may read the audit, as it was after that audit row."""
+    if request.GET.get("at") and not request.user.has_perm(access.AUDIT):
+        messages.info(request, _("This is the present: your role does not show the past."))
     return render(request, "workflows/execution.html", _context(request, execution_id))
 
 
 @require_safe
 @access.requires(access.SEE)
+@answered
 def execution_live(request: HttpRequest, execution_id: int) -> HttpResponse:
-    """The parts that change, each to be swapped for its old self."""
-    context = _context(request, execution_id) | {"is_swap": True}
-    return render(request, "workflows/_execution_parts.html", context)
+    """The parts that change, each to be swapped for its old self; `at` as for the page."""
+    return _live(request, execution_id)
+
+
+@require_safe
+@access.requires(access.AUDIT)
+@answered
+def execution_at(request: HttpRequest, execution_id: int, seq: int) -> HttpResponse:
+    """The parts that differ from moment to moment, as they were after audit row `seq`."""
+    run, tasks = found(execution_id), tasks_of(execution_id)
+    told = list(rebuild.rows(execution_id))
+    moment = past.moment(told, past.asked(str(seq)), tasks, partial(_row, execution_id))
+    if moment is None or not moment.is_past:
+        return _live(request, execution_id)
+    context = _parts(request, run, tasks, told, moment) | {"is_swap": True}
+    return render(request, "workflows/_moment_parts.html", context)
 
 
 def found(execution_id: int) -> Execution:
@@ -53,31 +78,20 @@ def tasks_of(execution_id: int) -> list[Task]:
     return list(rows.order_by("pk")[:TASKS_SHOWN])
 
 
+def _live(request: HttpRequest, execution_id: int) -> HttpResponse:
+    context = _context(request, execution_id) | {"is_swap": True}
+    return render(request, "workflows/_execution_parts.html", context)
+
+
 def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
-    run = found(execution_id)
-    tasks = tasks_of(execution_id)
-    events = _events(execution_id)
-    is_over = run.state in (State.COMPLETED, State.CANCELLED)
-    situation = Situation(
-        run,
-        tasks,
-        [] if is_over else waits_for_people(execution_id),
-        [] if is_over else list(run.timers.order_by("due_at")[:50]),
-        events,
-    )
-    return {
-        "execution": run,
-        "tasks": tasks,
-        "why": explained(situation, request.user),
-        "approvals": situation.approvals,
-        "actions": actions(request.user, run),
-        "drawing": drawn(run.version_id, tasks, run.variables),
-        "timeline": timeline(tasks, events),
-        "event_count": len(events),
-        "events": events[-EVENTS_SHOWN:][::-1] if request.user.has_perm(access.AUDIT) else None,
-        "set_by": _set_by(events),
-        "may_operate": request.user.has_perm(access.OPERATE),
-    }
+    run, tasks, events = found(execution_id), tasks_of(execution_id), _events(execution_id)
+    may_audit = request.user.has_perm(access.AUDIT)
+    told = _told(execution_id, events, is_whole=may_audit)
+    moment = _moment(request, execution_id, told, tasks, events) if may_audit else None
+    is_past = moment is not None and moment.is_past
+    now = {} if is_past else _present(request.user, run, tasks, events)
+    newest = {"event_count": len(events), "events": events[-EVENTS_SHOWN:][::-1]}
+    return _parts(request, run, tasks, told, moment) | now | (newest if may_audit else {})
 
 
 def _events(execution_id: int) -> list[AuditEvent]:
@@ -86,9 +100,80 @@ def _events(execution_id: int) -> list[AuditEvent]:
     return list(rows[:EVENTS_READ])[::-1]
 
 
-def _set_by(events: list[AuditEvent]) -> dict[str, AuditEvent]:
-    """The row that last set each variable."""
-    return {name: event for event in events for name in event.data.get("set") or ()}
+def _told(execution_id: int, events: list[AuditEvent], *, is_whole: bool) -> list[Row]:
+    """What the rows say: all of them if wanted whole, else the newest."""
+    if is_whole and events and events[0].seq > 1:
+        return list(rebuild.rows(execution_id))
+    return [rebuild.row_of(event) for event in events]
+
+
+def _moment(
+    request: HttpRequest,
+    execution_id: int,
+    told: list[Row],
+    tasks: list[Task],
+    events: list[AuditEvent],
+) -> Moment | None:
+    at_hand = {event.seq: event for event in events}
+    return past.moment(
+        told,
+        past.asked(request.GET.get("at")),
+        tasks,
+        lambda seq: at_hand.get(seq) or _row(execution_id, seq),
+    )
+
+
+def _row(execution_id: int, seq: int) -> AuditEvent:
+    return AuditEvent.objects.get(execution=execution_id, seq=seq)
+
+
+def _present(
+    user: Any, run: Execution, tasks: list[Task], events: list[AuditEvent]
+) -> dict[str, Any]:
+    """What is asked and due now, and the sentence about it."""
+    is_over = run.state in (State.COMPLETED, State.CANCELLED)
+    situation = Situation(
+        run,
+        tasks,
+        [] if is_over else waits_for_people(run.pk),
+        [] if is_over else list(run.timers.order_by("due_at")[:50]),
+        events,
+    )
+    return {"why": explained(situation, user), "approvals": situation.approvals}
+
+
+def _parts(
+    request: HttpRequest,
+    run: Execution,
+    tasks: list[Task],
+    told: list[Row],
+    moment: Moment | None,
+) -> dict[str, Any]:
+    """What every part shows, as it is now or as it was at a moment of the past."""
+    then = moment.picture if moment else None
+    shown = past.as_they_were(tasks, then, moment.row.at) if moment and then else tasks
+    variables = then.variables if then else run.variables
+    until = then.seq if then else None
+    return {
+        "execution": run,
+        "moment": moment,
+        "tasks": shown,
+        "variables": variables,
+        "actions": actions(request.user, run),
+        "drawing": drawn(run.version_id, shown, variables),
+        "timeline": timeline(
+            tasks, told[-EVENTS_READ:], moment.row.at if moment and then else None
+        ),
+        "changed_here": moment.changed if moment and then else {},
+        "set_by": _set_by(told, until),
+        "may_operate": request.user.has_perm(access.OPERATE) and not then,
+    }
+
+
+def _set_by(told: list[Row], until: int | None) -> dict[str, Row]:
+    """The row that last set each variable, up to a row."""
+    known = (row for row in told if until is None or row.seq <= until)
+    return {name: row for row in known for name in (row.data or {}).get("set", ())}
 
 
 def actions(user: Any, run: Execution) -> list[str]:

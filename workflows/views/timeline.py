@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from workflows import clock
+from workflows.audit.rebuild import Row
 from workflows.models import AuditEvent, State, Task
 
 NARROWEST = 0.5  # percent: a bar that can still be seen
@@ -50,13 +51,21 @@ class Lane:
 
 @dataclass(frozen=True, slots=True)
 class Timeline:
-    """Lanes in order of their start; ticks as (percent, seconds)."""
+    """Lanes in order of their start; ticks as (percent, seconds); the chosen moment in percent."""
 
     lanes: list[Lane]
     ticks: list[tuple[float, float]]
+    moment: float | None = None
+
+    @property
+    def rest(self) -> float:
+        """Percent after the chosen moment."""
+        return 100 - (self.moment or 0)
 
 
-def timeline(tasks: Sequence[Task], events: Iterable[AuditEvent]) -> Timeline | None:
+def timeline(
+    tasks: Sequence[Task], events: Iterable[AuditEvent | Row], moment: datetime | None = None
+) -> Timeline | None:
     """The bars of an execution; None when nothing has begun."""
     lanes = {task.pk: Lane(task) for task in tasks}
     for event in events:
@@ -73,10 +82,11 @@ def timeline(tasks: Sequence[Task], events: Iterable[AuditEvent]) -> Timeline | 
     for lane in begun:
         for bar in lane.bars:
             _place(bar, start, length)
-    return Timeline(begun, _ticks(length))
+    chosen = None if moment is None else _percent(moment, start, length)
+    return Timeline(begun, _ticks(length), chosen)
 
 
-def _step(lane: Lane, event: AuditEvent) -> None:
+def _step(lane: Lane, event: AuditEvent | Row) -> None:
     """Closes the bar that is open; running and paused open the next one."""
     new_state = str(event.new_state)
     _close(lane, new_state, event.at)
@@ -106,6 +116,10 @@ def _place(bar: Bar, start: datetime, length: float) -> None:
     until = ((bar.end or clock.now()) - start).total_seconds()
     bar.width = max(100 * until / length - bar.x, NARROWEST)
     bar.x = min(bar.x, 100 - bar.width)
+
+
+def _percent(moment: datetime, start: datetime, length: float) -> float:
+    return min(max(100 * (moment - start).total_seconds() / length, 0.0), 100.0)
 
 
 def _ticks(length: float) -> list[tuple[float, float]]:

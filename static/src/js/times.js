@@ -3,6 +3,7 @@ import { all, language } from "./dom.js";
 
 const relative = new Intl.RelativeTimeFormat(language, { numeric: "auto", style: "short" });
 const exact = new Intl.DateTimeFormat(language, { dateStyle: "medium", timeStyle: "medium" });
+const precise = new Intl.DateTimeFormat(language, { month: "short", day: "numeric", hour: "2-digit", minute: "2-digit", second: "2-digit", fractionalSecondDigits: 3, hourCycle: "h23" });
 const units = [["day", 86400], ["hour", 3600], ["minute", 60], ["second", 1]];
 const pad = (number) => String(number).padStart(2, "0");
 
@@ -34,6 +35,7 @@ function tick(root = document) {
       element.dataset.exact = "";
     }
   }
+  for (const element of all("time[data-clock]", root)) set(element, precise.format(new Date(element.dateTime)));
   for (const element of all("[data-since]", root)) set(element, lasted(Math.max(0, (Date.now() - new Date(element.dataset.since)) / 1000)));
   for (const element of all("[data-until]", root)) set(element, lasted(Math.max(0, (new Date(element.dataset.until) - Date.now()) / 1000)));
 }
