@@ -29,12 +29,20 @@ class UnknownApproval(WorkflowError):
     """There is no such approval."""
 
 
+class UnknownTrigger(WorkflowError):
+    """There is no such trigger."""
+
+
 class NotAllowed(WorkflowError):
     """You do not have the permission for this."""
 
 
 class StaleState(WorkflowError):
     """Somebody else was faster: the state has changed meanwhile."""
+
+
+class WrongState(WorkflowError):
+    """Its present state does not allow this."""
 
 
 class AlreadyDecided(StaleState):
