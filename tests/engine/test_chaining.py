@@ -10,9 +10,9 @@ from agents import runner
 from tests.engine.conftest import Clock, at_work, together, wait_for_end
 from tests.factories import chain, history, human, make_agent, make_user, register, start, step
 from workflows import engine
-from workflows.engine import firing, timers, transitions, triggers
+from workflows.engine import advancing, firing, sessions, timers, transitions, triggers
 from workflows.errors import InvalidDefinition
-from workflows.models import AuditEvent, Execution, Firing, Trigger
+from workflows.models import Approval, AuditEvent, Execution, Firing, Trigger
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -68,10 +68,8 @@ def test_only_the_states_that_are_asked_for_start_it() -> None:
     assert [one.input["state"] for one in followers()] == ["cancelled", "failed"]
     third = engine.start_workflow("flow")
     runner.drain()
-    from workflows.models import Approval
-
-    engine.decide(Approval.objects.get(state="open").pk, by=make_user("bob", "approver"),
-                  verdict="approve")  # fmt: skip
+    approval = Approval.objects.get(state="open")
+    engine.decide(approval.pk, by=make_user("bob", "approver"), verdict="approve")
     runner.drain()
     third.refresh_from_db()
     assert third.state == "completed"
@@ -108,8 +106,6 @@ def test_an_end_is_noted_in_the_transaction_that_ends_it_and_outlives_a_crash() 
 
 def session_ends(execution: Execution) -> None:
     """Ends it as a worker does that dies before it looks at anything else."""
-    from workflows.engine import advancing, sessions
-
     session = sessions.open_session()
     (work,) = advancing.exchange(session, [], 1)
     advancing.report(session, [(work, advancing.Completed({}))])

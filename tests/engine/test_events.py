@@ -199,9 +199,7 @@ def test_what_postgresql_cannot_store_does_not_lose_the_event() -> None:
         (5, "Trigger 1, triggers: 5 is neither the name of an event nor an object."),
     ],
 )
-def test_each_setting_is_checked_when_a_workflow_is_registered(
-    settings: Any, message: str
-) -> None:
+def test_each_setting_is_checked_when_a_workflow_is_registered(settings: Any, message: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         register(*chain("a"), triggers=[settings])
     assert any(message in str(problem) for problem in refused.value.problems)

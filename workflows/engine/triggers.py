@@ -15,8 +15,6 @@ from workflows.models import Trigger, Workflow
 
 from . import schedules, transitions, trigger_settings
 
-SUBJECTS = {"event": "event", "schedule": "cron", "workflow_end": "workflow"}
-
 
 def register_trigger(
     workflow_key: str,
@@ -135,8 +133,7 @@ def _read(items: Any) -> list[tuple[str | Mapping[str, Any], str, dict[str, Any]
 
 def _is_the_same(trigger: Trigger, kind: str, config: Mapping[str, Any]) -> bool:
     """Whether it is the one that a definition means: of its kind, about the same thing."""
-    subject = SUBJECTS[kind]
-    return trigger.kind == kind and trigger.config.get(subject) == config.get(subject)
+    return trigger.kind == kind and trigger.subject == Trigger(kind=kind, config=config).subject
 
 
 def _create(

@@ -92,11 +92,17 @@ class Trigger(models.Model):
     def __str__(self) -> str:
         match self.kind:
             case self.Kind.EVENT:
-                return gettext("Event %(name)s") % {"name": self.config.get("event", "")}
+                return gettext("Event %(name)s") % {"name": self.subject}
             case self.Kind.SCHEDULE:
-                return f"{self.config.get('cron', '')} ({self.config.get('zone', '')})"
+                return f"{self.subject} ({self.config.get('zone', '')})"
             case _:
-                return gettext("End of %(workflow)s") % {"workflow": self.config.get("workflow")}
+                return gettext("End of %(workflow)s") % {"workflow": self.subject}
+
+    @property
+    def subject(self) -> str:
+        """What it is about, as its settings say it: an event, a cron expression, a workflow."""
+        names = {"event": "event", "schedule": "cron", "workflow_end": "workflow"}
+        return str(self.config.get(names[self.kind], ""))
 
 
 class Event(models.Model):

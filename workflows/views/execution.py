@@ -9,7 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from workflows import access
-from workflows.models import AuditEvent, Execution, State, Task
+from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
 from .drawing import drawn
@@ -67,6 +67,7 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
     )
     return {
         "execution": run,
+        "cause": _cause(run),
         "tasks": tasks,
         "why": explained(situation, request.user),
         "approvals": situation.approvals,
@@ -78,6 +79,14 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
         "set_by": _set_by(events),
         "may_operate": request.user.has_perm(access.OPERATE),
     }
+
+
+def _cause(run: Execution) -> Firing | None:
+    """What started it by itself, as long as that trigger is there."""
+    if not (run.idempotency_key or "").startswith("trigger:"):
+        return None
+    fired = Firing.objects.filter(execution=run.pk, trigger__isnull=False)
+    return fired.select_related("trigger").first()
 
 
 def _events(execution_id: int) -> list[AuditEvent]:
