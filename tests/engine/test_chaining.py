@@ -167,6 +167,17 @@ def test_a_paused_chain_starts_nothing_and_nothing_later_for_what_ended_meanwhil
     assert Firing.objects.get().problems == ["The trigger is paused. Not now."]
 
 
+def test_a_trigger_that_is_deleted_before_it_fires_starts_nothing() -> None:
+    make_agent()
+    register(*chain("a"))
+    trigger = follow()
+    session_ends(engine.start_workflow("flow"))
+    trigger.delete()
+    assert timers.fire_due() == 1
+    assert followers() == []
+    assert Firing.objects.get().problems == ["The trigger has been deleted meanwhile."]
+
+
 def test_an_idle_worker_goes_on_at_once_when_another_hand_ends_an_execution() -> None:
     make_agent()
     register(*chain("a"), human("ask", "a"))

@@ -35,12 +35,12 @@ def fire_due() -> int:
 
     Schedules too, and what waits in the outbox of triggers.
     """
+    started = schedules.fire_due() + firing.fire_waiting()
     with transaction.atomic():
         retried = transitions.fire_retries(BATCH)
         if retried:
             transitions.doorbell(sorted(set(retried)), work=True)
-    timed_out = sum(_fire(timer) for timer in _due_timeouts())
-    return len(retried) + timed_out + schedules.fire_due() + firing.fire_waiting()
+    return started + len(retried) + sum(_fire(timer) for timer in _due_timeouts())
 
 
 def seconds_until_next() -> float | None:

@@ -154,7 +154,12 @@ class Firing(models.Model):
 
     id = models.BigAutoField(primary_key=True)
     trigger = models.ForeignKey(
-        Trigger, on_delete=models.SET_NULL, null=True, related_name="firings", db_index=False
+        Trigger,
+        on_delete=models.SET_NULL,
+        null=True,
+        related_name="firings",
+        db_index=False,
+        db_constraint=False,  # else deleting a trigger could fail the step that ends an execution
     )
     workflow = models.ForeignKey(
         Workflow, on_delete=models.CASCADE, related_name="+", db_index=False
