@@ -56,7 +56,9 @@ class TriggerForm(forms.ModelForm):
     mapping = AssignmentsField(
         label=_("Input"),
         required=False,
-        help_text=_("One per line: name = CEL over what came. Empty: all that came."),
+        help_text=_(
+            "One per line: name = CEL over what came. Empty: all that came; of a schedule, nothing."
+        ),
     )
 
     class Meta:
