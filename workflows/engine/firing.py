@@ -14,11 +14,11 @@ from typing import Any
 from django.db import InterfaceError, OperationalError, transaction
 
 from workflows import clock
-from workflows.errors import InvalidExpression, InvalidInput, WorkflowError
+from workflows.errors import InvalidDefinition, InvalidExpression, InvalidInput, WorkflowError
 from workflows.graph import expressions
 from workflows.models import Execution, Firing, Trigger
 
-from . import executions, transitions
+from . import executions, schedules, transitions
 
 log = logging.getLogger(__name__)
 BATCH = 100
@@ -66,7 +66,7 @@ def _came_of(firing: Firing) -> Came:
             return _started(firing)
     except InvalidInput as error:
         return Came(Outcome.INVALID, tuple(map(str, error.problems)))
-    except InvalidExpression as error:
+    except (InvalidExpression, InvalidDefinition) as error:
         return Came(Outcome.FAILED, (str(error),))
     except WorkflowError as error:
         return Came(Outcome.REFUSED, (str(error),))
@@ -83,6 +83,8 @@ def _started(firing: Firing) -> Came:
         return Came(Outcome.REFUSED, ("The trigger has been deleted meanwhile.",))
     if trigger.is_paused:
         return Came(Outcome.PAUSED, (f"The trigger is paused. {trigger.pause_reason}".strip(),))
+    if firing.due_at is not None and (why := schedules.missed(firing, trigger.config)):
+        return Came(Outcome.SKIPPED, (why,))
     payload = _payload(firing)
     scope = {**payload, "payload": payload}
     condition = trigger.config.get("filter", "")

@@ -8,6 +8,7 @@ from typing import Any
 from django.db import connection, transaction
 
 from workflows import clock
+from workflows.errors import InvalidDefinition
 from workflows.graph import cron
 from workflows.models import Firing, Trigger
 
@@ -51,59 +52,49 @@ def next_runs(trigger: Trigger, count: int = SHOWN) -> list[datetime]:
     return [trigger.next_due_at, *later]
 
 
+def missed(firing: Firing, config: dict[str, Any]) -> str:
+    """Why a moment is not to be fired any more, in a sentence; "" when it is.
+
+    Raises InvalidDefinition when the settings have become wrong since they were checked.
+    """
+    if wrong := _problem(config):
+        raise InvalidDefinition([wrong])
+    late = firing.created_at - (firing.due_at or firing.created_at)
+    if late <= LATE or config.get("catch_up") == ONCE:
+        return ""
+    seconds = round(late.total_seconds())
+    return f"It was found {seconds} seconds late: no worker was there. Its catch-up is “skip”."
+
+
 def _fire(trigger: Trigger, now: datetime) -> None:
     """The latest of the moments that are due; those before it are passed over."""
     first: Any = trigger.next_due_at
-    moment = max(first, cron.latest(trigger.config["cron"], trigger.config["zone"], now) or first)
-    is_missed = now - moment > LATE and trigger.config.get("catch_up") != ONCE
-    Firing.objects.bulk_create(
-        [
-            Firing(
-                trigger=trigger,
-                workflow_id=trigger.workflow_id,
-                key=moment.isoformat(),
-                due_at=moment,
-                created_at=now,
-                problems=_missed(first, moment, now, is_missed),
-                outcome=Firing.Outcome.SKIPPED if is_missed else Firing.Outcome.WAITING,
-                fired_at=now if is_missed else None,
-            )
-        ],
-        ignore_conflicts=True,
+    moment = first if _problem(trigger.config) else _latest(trigger.config, first, now)
+    told = f"Moments from {first:%Y-%m-%d %H:%M} UTC on were missed; this is the last of them."
+    firing = Firing(
+        trigger=trigger,
+        workflow_id=trigger.workflow_id,
+        key=moment.isoformat(),
+        due_at=moment,
+        created_at=now,
+        problems=[told] if first < moment else [],
     )
+    Firing.objects.bulk_create([firing], ignore_conflicts=True)
     plan(trigger, now)
     Trigger.objects.filter(pk=trigger.pk).update(next_due_at=trigger.next_due_at)
-    if is_missed:
-        _record_missed(trigger, moment)
 
 
-def _missed(first: datetime, moment: datetime, now: datetime, is_missed: bool) -> list[str]:
-    if is_missed:
-        late = round((now - moment).total_seconds())
-        return [f"It was found {late} seconds late: no worker was there. Its catch-up is “skip”."]
-    if first < moment:
-        return [
-            f"Moments from {first:%Y-%m-%d %H:%M} UTC on were missed; this is the last of them."
-        ]
-    return []
+def _latest(config: dict[str, Any], first: datetime, now: datetime) -> datetime:
+    return max(first, cron.latest(config["cron"], config["zone"], now) or first)
 
 
-def _record_missed(trigger: Trigger, moment: datetime) -> None:
-    transitions.record(
-        [
-            transitions.Entry(
-                kind="firing.skipped",
-                entity_type="trigger",
-                entity_id=str(trigger.pk),
-                actor=transitions.SYSTEM,
-                data={"trigger": trigger.pk, "due_at": moment.isoformat()},
-            )
-        ]
-    )
+def _problem(config: dict[str, Any]) -> str:
+    """What is wrong with the settings by now: zones come and go with the system's data."""
+    return cron.problem(str(config.get("cron"))) or cron.zone_problem(str(config.get("zone")))
 
 
 def _upcoming(config: dict[str, Any], after: datetime, count: int) -> list[datetime]:
-    return cron.upcoming(config["cron"], config["zone"], after, count)
+    return [] if _problem(config) else cron.upcoming(config["cron"], config["zone"], after, count)
 
 
 def _now() -> datetime:

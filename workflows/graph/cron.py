@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from datetime import UTC, datetime
-from functools import cache
+from functools import cache, lru_cache
 from itertools import islice
 from zoneinfo import ZoneInfo, available_timezones
 
@@ -22,6 +22,7 @@ EXPECTED = (
 )
 
 
+@lru_cache(maxsize=1024)
 def problem(expression: str) -> str:
     """Why it is no cron expression, in a sentence; "" when it is one."""
     if len(expression) > MAX_LENGTH:
