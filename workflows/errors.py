@@ -37,12 +37,20 @@ class Contradiction(WorkflowError):
     """The audit rows contradict one another."""
 
 
+class UnknownTrigger(WorkflowError):
+    """There is no such trigger."""
+
+
 class NotAllowed(WorkflowError):
     """You do not have the permission for this."""
 
 
 class StaleState(WorkflowError):
     """Somebody else was faster: the state has changed meanwhile."""
+
+
+class WrongState(WorkflowError):
+    """Its present state does not allow this."""
 
 
 class AlreadyDecided(StaleState):

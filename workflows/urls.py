@@ -12,6 +12,7 @@ from workflows.views import (
     operating,
     searching,
     streaming,
+    triggering,
 )
 
 urlpatterns: list[URLPattern] = [
@@ -49,5 +50,18 @@ urlpatterns: list[URLPattern] = [
     path("workflows/", modelling.workflows, name="workflows"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
     path("workflows/<str:key>/start/", modelling.workflow_start, name="workflow_start"),
+    path("triggers/", triggering.triggers, name="triggers"),
+    path("triggers/events/", triggering.events, name="events"),
+    path("triggers/events/<int:event_id>/", triggering.event, name="event"),
+    path("triggers/<int:trigger_id>/", triggering.trigger, name="trigger"),
+    *(
+        path(
+            f"triggers/<int:trigger_id>/{verb}/",
+            triggering.operate,
+            {"verb": verb},
+            name=f"trigger_{verb}",
+        )
+        for verb in triggering.VERBS
+    ),
     path("audit/", auditing.audit, name="audit"),
 ]

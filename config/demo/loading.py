@@ -14,7 +14,7 @@ from agents import orchestrator
 from agents.models import Agent
 from config.demo.gateway.rules import CATALOGUES
 from config.demo.models import Customer, PurchasePrice, StockItem
-from config.demo.workflows import WORKFLOWS
+from config.demo.workflows import TRIGGERS, WORKFLOWS
 from config.demo.workforce import AGENTS
 from workflows import engine
 from workflows.models import Workflow
@@ -96,3 +96,5 @@ def _register_workflows() -> None:
     for definition in WORKFLOWS:
         if definition["key"] not in known:
             engine.register_workflow(definition)
+            for settings in TRIGGERS.get(definition["key"], ()):
+                engine.register_trigger(definition["key"], settings)

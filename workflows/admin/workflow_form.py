@@ -41,7 +41,9 @@ class WorkflowForm(forms.ModelForm):
         widgets = {"description": forms.Textarea({"rows": 2, "cols": 60})}
         help_texts = {
             "key": _("Programs start it by this name. Fixed once it is published."),
-            "triggers": _("Names of events that start it, separated by commas."),
+            "triggers": _(
+                "Names of events that start it, separated by commas; from the next version on."
+            ),
             "timeout_minutes": _("Empty: no limit."),
             "variables": _("A JSON object; the start input is laid over it."),
         }

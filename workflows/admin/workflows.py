@@ -20,10 +20,11 @@ from workflows import access, engine
 from workflows.engine import drafts
 from workflows.errors import InvalidDefinition
 from workflows.graph.validation import Problem
-from workflows.models import AgentSlot, Workflow
+from workflows.models import AgentSlot, TaskDefinition, Workflow
 
 from . import problems
 from .tasks import TaskInline
+from .triggers import TriggerInline
 from .workflow_form import WorkflowForm
 
 
@@ -42,7 +43,7 @@ class WorkflowAdmin(admin.ModelAdmin):
     """A draft with its tasks on one page. It may be saved unfinished; publishing it may not."""
 
     form = WorkflowForm
-    inlines = (TaskInline,)
+    inlines = (TaskInline, TriggerInline)
     actions = ("publish",)
     list_display = ("name", "key", "version", "draft", "updated_at")
     list_filter = ("priority",)
@@ -103,6 +104,10 @@ class WorkflowAdmin(admin.ModelAdmin):
 
     def get_readonly_fields(self, request: HttpRequest, obj: Workflow | None = None) -> Any:
         return ("key",) if obj is not None and obj.published_id else ()
+
+    def get_inlines(self, request: HttpRequest, obj: Workflow | None) -> Any:
+        """Triggers are added to what is there: they are at work as soon as they are saved."""
+        return self.inlines if obj is not None else (TaskInline,)
 
     def get_changelist(self, request: HttpRequest, **kwargs: Any) -> type[ChangeList]:
         return WorkflowList
@@ -226,7 +231,7 @@ def _shown(workflow: Workflow, context: dict[str, Any]) -> list[problems.Told]:
     problems.show_at_fields(context["adminform"].form, [p for p in found if not p.element])
     anchors = {}
     for formset in (shown.formset for shown in context["inline_admin_formsets"]):
-        for form in formset.initial_forms:
+        for form in formset.initial_forms if formset.model is TaskDefinition else ():
             key = form.instance.key
             anchors[key] = form.prefix
             problems.show_at_fields(form, [p for p in found if p.element == key])
@@ -236,10 +241,16 @@ def _shown(workflow: Workflow, context: dict[str, Any]) -> list[problems.Told]:
 def _changed(form: Any, formsets: Iterable[Any]) -> list[str]:
     """The names of what has changed, as `drafts.changed` takes them."""
     names = [name for name in form.changed_data if name != "seen"]
-    for tasks in formsets:
-        names += [f"tasks.{task.key} added" for task in tasks.new_objects]
-        names += [f"tasks.{task.key} deleted" for task in tasks.deleted_objects]
-        for task, fields in tasks.changed_objects:
+    for rows in formsets:
+        names += [f"{_element(row)} added" for row in rows.new_objects]
+        names += [f"{_element(row)} deleted" for row in rows.deleted_objects]
+        for row, fields in rows.changed_objects:
             columns = dict.fromkeys(name.replace("approval_", "approval.") for name in fields)
-            names += [f"tasks.{task.key}.{name}" for name in columns]
+            names += [f"{_element(row)}.{name}" for name in columns]
     return names
+
+
+def _element(row: Any) -> str:
+    """A task by its key; a trigger, which has none, by what it is about."""
+    is_task = isinstance(row, TaskDefinition)
+    return f"tasks.{row.key}" if is_task else f"triggers.{row.kind} {row.subject}"

@@ -12,7 +12,9 @@ from .executions import (
     retry,
     start_workflow,
 )
+from .intake import publish_event, receive_event
 from .tasks import transition_state
+from .triggers import register_trigger
 
 __all__ = [
     "cancel",
@@ -25,6 +27,9 @@ __all__ = [
     "pause",
     "problems",
     "publish",
+    "publish_event",
+    "receive_event",
+    "register_trigger",
     "register_workflow",
     "resume",
     "retry",

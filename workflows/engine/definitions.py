@@ -18,7 +18,7 @@ from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
 from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 
-from . import transitions
+from . import transitions, trigger_settings, triggers
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -30,6 +30,8 @@ def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) 
     with transaction.atomic():
         workflow = _draft(str(known or ""), _workflow_fields(definition))
         _write_tasks(workflow, definition.get("tasks", []))
+        if "triggers" in definition:
+            triggers.define(workflow, definition["triggers"], by=by)
         return publish(workflow, by=by)
 
 
@@ -92,6 +94,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
         version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
+        triggers.name_events(workflow, graph.triggers, by=by)
         _record_published(workflow, version, by, comment)
     return version
 
@@ -195,6 +198,11 @@ def _workflow_problems(workflow: Workflow) -> list[Problem]:
     found = []
     if not workflow.key:
         found.append(Problem("", "key", "Give the workflow a key."))
+    found += [
+        Problem("", "triggers", message)
+        for message in map(trigger_settings.name_problem, workflow.triggers or ())
+        if message
+    ]
     try:
         jsonschema_rs.validator_for(dict(workflow.input_schema or {}))
     except (ValueError, TypeError) as error:
@@ -210,12 +218,13 @@ def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
             "description",
             "input_schema",
             "variables",
-            "triggers",
             "timeout_minutes",
             "retry_policy",
         )
         if name in definition
     }
+    if "triggers" in definition:
+        fields["triggers"] = triggers.event_names(definition["triggers"])
     if "priority" in definition:
         fields["priority"] = _priority(definition["priority"])
     return fields

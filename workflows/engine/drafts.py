@@ -20,7 +20,8 @@ def changed(
 ) -> None:
     """Record that a draft was created, changed or deleted, and which of its fields.
 
-    A task's field is named "tasks.<key>.<field>"; `kind` is workflow.created, .changed or .deleted.
+    A task's field is named "tasks.<key>.<field>", a trigger's "triggers.<kind> <subject>.<field>";
+    `kind` is workflow.created, .changed or .deleted.
     """
     transitions.record(
         [

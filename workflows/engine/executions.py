@@ -38,11 +38,13 @@ def start_workflow(
     by: AbstractBaseUser | None = None,
     idempotency_key: str | None = None,
     priority: int | None = None,
+    cause: Mapping[str, Any] | None = None,
 ) -> Execution:
     """Start the published version of a workflow.
 
     Starting again with the same `idempotency_key` gives the same execution. An explicit `priority`
-    (1 LOW … 4 CRITICAL) holds for all its tasks. Raises UnknownWorkflow, InvalidInput.
+    (1 LOW … 4 CRITICAL) holds for all its tasks. `cause` is what starts it where no person does,
+    for the audit; `by` is then only who asked for it. Raises UnknownWorkflow, InvalidInput.
     """
     workflow, version = _published(key)
     given = dict(input or {})
@@ -51,6 +53,8 @@ def start_workflow(
     if earlier is not None:
         return earlier
     run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
+    if cause is not None:
+        run |= {"actor": transitions.SYSTEM, "data": {**run["data"], "cause": dict(cause)}}
     try:
         return _insert(workflow, version, run)
     except IntegrityError:

@@ -8,27 +8,45 @@ from django.db.models import F
 from workflows import clock
 from workflows.models import Execution, State, Task, Timer
 
-from . import advancing, approvals, claiming, executions, graphs, transitions
+from . import (
+    advancing,
+    approvals,
+    claiming,
+    executions,
+    firing,
+    graphs,
+    schedules,
+    transitions,
+)
 
 BATCH = 500
+NEXT = """
+    SELECT extract(epoch FROM least(
+        (SELECT min(due_at) FROM workflows_timer WHERE NOT is_held),
+        (SELECT min(next_due_at) FROM workflows_trigger WHERE next_due_at IS NOT NULL),
+        (SELECT workflows_now() WHERE EXISTS (
+            SELECT FROM workflows_firing WHERE outcome = 'waiting'))
+    ) - workflows_now())::float
+"""
 
 
 def fire_due() -> int:
-    """Fire what is due: retries in one statement, each timeout in its own transaction."""
+    """Fire what is due: retries in one statement, each timeout in its own transaction.
+
+    Schedules too, and what waits in the outbox of triggers.
+    """
+    started = schedules.fire_due() + firing.fire_waiting()
     with transaction.atomic():
         retried = transitions.fire_retries(BATCH)
         if retried:
             transitions.doorbell(sorted(set(retried)), work=True)
-    return len(retried) + sum(_fire(timer) for timer in _due_timeouts())
+    return started + len(retried) + sum(_fire(timer) for timer in _due_timeouts())
 
 
 def seconds_until_next() -> float | None:
     """Seconds until the next timer is due (0 when it is overdue), None when there is none."""
     with connection.cursor() as cursor:
-        cursor.execute(
-            "SELECT extract(epoch FROM min(due_at) - workflows_now())::float "
-            "FROM workflows_timer WHERE NOT is_held"
-        )
+        cursor.execute(NEXT)
         seconds = cursor.fetchone()[0]
     return None if seconds is None else max(0.0, seconds)
 

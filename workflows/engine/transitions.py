@@ -203,6 +203,11 @@ def _is_utf8(text: str) -> bool:
     return True
 
 
+def storable(value: Any) -> Any:
+    """The JSON value as PostgreSQL can store it."""
+    return json.loads(_json(value))
+
+
 def _storable(value: Any) -> Any:
     """PostgreSQL stores neither NUL nor half a surrogate pair."""
     match value:

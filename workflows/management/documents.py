@@ -6,10 +6,11 @@ import json
 from pathlib import Path
 from typing import Any, NoReturn
 
+from django.contrib.auth.models import User
 from django.core.management.base import BaseCommand, CommandError, CommandParser
 
-from workflows import json_text
-from workflows.errors import Listed, WorkflowError
+from workflows import access, json_text
+from workflows.errors import Listed, NotAllowed, WorkflowError
 
 REFUSED, BAD_USAGE = 1, 2
 
@@ -27,6 +28,18 @@ def given(text: str, option: str) -> dict[str, Any]:
         raise _bad(f"{option}: {text[1:]} is no UTF-8 text.") from error
     except json_text.Malformed as error:
         raise _bad(f"{option}: {error}") from error
+
+
+def person(name: str | None) -> User | None:
+    """The user whom --as names; raises CommandError for an unknown one, NotAllowed."""
+    if name is None:
+        return None
+    user = User.objects.filter(username=name, is_active=True).first()
+    if user is None:
+        raise CommandError(f"--as: there is no active user “{name}”.", returncode=BAD_USAGE)
+    if not user.has_perm(access.START):
+        raise NotAllowed(f"{name} may not start workflows.")
+    return user
 
 
 class DocumentCommand(BaseCommand):

@@ -5,6 +5,7 @@ from .definitions import TaskDefinition, Version, Workflow
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
 from .runs import Execution, Task, Timer
 from .states import ALLOWED, FINAL, Priority, State
+from .triggers import Event, Firing, Trigger
 
 __all__ = [
     "ALLOWED",
@@ -16,7 +17,9 @@ __all__ = [
     "AuditEvent",
     "AuditHead",
     "Decision",
+    "Event",
     "Execution",
+    "Firing",
     "Lane",
     "LaneMember",
     "Priority",
@@ -26,6 +29,7 @@ __all__ = [
     "Task",
     "TaskDefinition",
     "Timer",
+    "Trigger",
     "Version",
     "Workflow",
 ]

@@ -37,6 +37,7 @@ SECTIONS = (
         "inbox", _("Inbox"), "inbox", "i", (access.DECIDE, access.SEE), ("/inbox/", "/approvals/")
     ),
     Section("workflows", _("Workflows"), "workflow", "w", (access.SEE,), ("/workflows/",)),
+    Section("triggers", _("Triggers"), "zap", "t", (access.SEE,), ("/triggers/",)),
     Section("agents", _("Agents"), "bot", "a", (access.SEE,), ("/agents/",)),
     Section("audit", _("Audit"), "scroll-text", "l", (access.AUDIT,), ("/audit/",)),
 )

@@ -28,6 +28,7 @@ ICONS = (
     "bot",
     "boxes",
     "braces",
+    "calendar-clock",
     "check",
     "chevron-down",
     "chevron-right",
@@ -98,6 +99,11 @@ STATE_ICONS = {
     "refused": "circle-slash",
     "approve": "circle-check",
     "reject": "circle-x",
+    "waiting": "circle-dashed",
+    "started": "circle-check",
+    "filtered": "circle-slash",
+    "skipped": "circle-slash",
+    "invalid": "circle-x",
 }
 LABELS = {str(value): label for value, label in State.choices}
 

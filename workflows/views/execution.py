@@ -14,7 +14,7 @@ from django.views.decorators.http import require_safe
 from workflows import access
 from workflows.audit import rebuild
 from workflows.audit.rebuild import Row
-from workflows.models import AuditEvent, Execution, State, Task
+from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
 from . import past
@@ -94,6 +94,14 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
     return _parts(request, run, tasks, told, moment) | now | (newest if may_audit else {})
 
 
+def _cause(run: Execution) -> Firing | None:
+    """What started it by itself, as long as that trigger is there."""
+    if not (run.idempotency_key or "").startswith("trigger:"):
+        return None
+    fired = Firing.objects.filter(execution=run.pk, trigger__isnull=False)
+    return fired.select_related("trigger").first()
+
+
 def _events(execution_id: int) -> list[AuditEvent]:
     """The newest audit rows, oldest first."""
     rows = AuditEvent.objects.filter(execution=execution_id).order_by("-seq")
@@ -156,6 +164,7 @@ def _parts(
     until = then.seq if then else None
     return {
         "execution": run,
+        "cause": _cause(run),
         "moment": moment,
         "tasks": shown,
         "variables": variables,

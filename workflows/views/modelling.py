@@ -49,6 +49,7 @@ def workflow(request: HttpRequest, key: str) -> HttpResponse:
         "drawing": drawn(shown.pk) if shown else None,
         "versions": _versions(one)[:VERSIONS_SHOWN],
         "runs": charts.latest_runs([one.pk]).get(one.pk, []),
+        "starters": one.starters.order_by("kind", "pk"),
     }
     return render(request, "workflows/workflow.html", context)
 

@@ -20,6 +20,7 @@ STATUS: dict[type[errors.WorkflowError], int] = {
     errors.UnknownTask: 404,
     errors.UnknownApproval: 404,
     errors.UnknownRow: 404,
+    errors.UnknownTrigger: 404,
     errors.Listed: 422,
     errors.InvalidExpression: 422,
 }

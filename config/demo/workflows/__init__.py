@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from config.demo.workflows.invoice_intake import INVOICE_INTAKE
 from config.demo.workflows.order_processing import ORDER_PROCESSING
-from config.demo.workflows.supplier_sync import SUPPLIER_SYNC
+from config.demo.workflows.supplier_sync import SUPPLIER_SYNC, SUPPLIER_SYNC_TRIGGERS
 
 WORKFLOWS = (ORDER_PROCESSING, INVOICE_INTAKE, SUPPLIER_SYNC)
+# Of workflows by key: triggers that would surprise, were they not paused.
+TRIGGERS = {SUPPLIER_SYNC["key"]: SUPPLIER_SYNC_TRIGGERS}
 
-__all__ = ["INVOICE_INTAKE", "ORDER_PROCESSING", "SUPPLIER_SYNC", "WORKFLOWS"]
+__all__ = ["INVOICE_INTAKE", "ORDER_PROCESSING", "SUPPLIER_SYNC", "TRIGGERS", "WORKFLOWS"]

@@ -46,3 +46,25 @@ SUPPLIER_SYNC: dict[str, Any] = {
         },
     ],
 }
+
+# A schedule, and the end of another workflow: each by a cause of its own.
+SUPPLIER_SYNC_TRIGGERS: tuple[dict[str, Any], ...] = (
+    {
+        "kind": "schedule",
+        "cron": "0 6 * * MON-FRI",
+        "zone": "Europe/Berlin",
+        "catch_up": "once",
+        "mapping": {"supplier_id": "'SUP-SOUTH'"},
+        "paused": "The demo starts nothing by itself. Resume it to get SUP-SOUTH's prices on "
+        "working days.",
+    },
+    {
+        "kind": "workflow_end",
+        "workflow": "invoice_intake_v1",
+        "states": ["completed"],
+        "filter": "size(variables.price_findings) > 0",
+        "mapping": {"supplier_id": "variables.supplier_id"},
+        "paused": "The demo starts nothing by itself. Resume it to ask a supplier for its prices "
+        "whenever an invoice asks for others.",
+    },
+)

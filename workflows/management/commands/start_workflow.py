@@ -3,13 +3,11 @@ from __future__ import annotations
 from argparse import ArgumentTypeError
 from typing import Any
 
-from django.contrib.auth.models import User
 from django.core.management.base import CommandError, CommandParser
 from django.db import InterfaceError, OperationalError
 
 from workflows import access, engine, queue
-from workflows.errors import NotAllowed
-from workflows.management.documents import BAD_USAGE, REFUSED, DocumentCommand, given
+from workflows.management.documents import REFUSED, DocumentCommand, given, person
 from workflows.management.waiting import looks
 from workflows.models import Approval, Execution, Priority, State
 
@@ -32,7 +30,7 @@ class Command(DocumentCommand):
         execution = engine.start_workflow(
             options["key"],
             given(options["input"], "--input"),
-            by=_person(options["user"]),
+            by=person(options["user"]),
             idempotency_key=options["idempotency_key"],
             priority=options["priority"],
         )
@@ -95,18 +93,6 @@ def _held_up(execution: Execution) -> list[str]:
         f"{access.people(approval)})."
         for approval in asked.order_by("pk")
     ]
-
-
-def _person(name: str | None) -> User | None:
-    """The user of this name; raises CommandError for an unknown one, NotAllowed."""
-    if name is None:
-        return None
-    user = User.objects.filter(username=name, is_active=True).first()
-    if user is None:
-        raise CommandError(f"--as: there is no active user “{name}”.", returncode=BAD_USAGE)
-    if not user.has_perm(access.START):
-        raise NotAllowed(f"{name} may not start workflows.")
-    return user
 
 
 def _priority(text: str) -> int:
