@@ -10,6 +10,7 @@ from .executions import (
     pause,
     resume,
     retry,
+    start_once,
     start_workflow,
 )
 from .tasks import transition_state
@@ -28,6 +29,7 @@ __all__ = [
     "register_workflow",
     "resume",
     "retry",
+    "start_once",
     "start_workflow",
     "transition_state",
 ]

@@ -196,7 +196,7 @@ def _workflow_problems(workflow: Workflow) -> list[Problem]:
     if not workflow.key:
         found.append(Problem("", "key", "Give the workflow a key."))
     try:
-        jsonschema_rs.validator_for(dict(workflow.input_schema or {}))
+        jsonschema_rs.validator_for(dict(workflow.input_schema or {}), offline=True)
     except (ValueError, TypeError) as error:
         found.append(Problem("", "input_schema", f"This is no JSON Schema: {error}"))
     return found

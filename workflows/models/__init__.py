@@ -5,11 +5,13 @@ from .definitions import TaskDefinition, Version, Workflow
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
 from .runs import Execution, Task, Timer
 from .states import ALLOWED, FINAL, Priority, State
+from .tokens import ApiToken, Scope
 
 __all__ = [
     "ALLOWED",
     "FINAL",
     "AgentSlot",
+    "ApiToken",
     "Approval",
     "Assignment",
     "AuditCheckpoint",
@@ -21,6 +23,7 @@ __all__ = [
     "LaneMember",
     "Priority",
     "QueuePulse",
+    "Scope",
     "Session",
     "State",
     "Task",
