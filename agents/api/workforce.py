@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 
 from django.http import HttpRequest
 from ninja import Query, Router, Schema
@@ -28,7 +28,7 @@ class AgentRow(Schema):
     role: Role
     kind: Kind
     capabilities: list[str]
-    status: Agent.Status
+    status: Literal["active", "offline"]
     current_tasks: int
     max_concurrent: int
     load_percentage: float

@@ -42,7 +42,7 @@ class ApprovalRow(Schema):
     workflow_id: str
     task_id: int
     title: str
-    state: Approval.State
+    state: Literal["open", "approved", "rejected", "cancelled"]
     groups: list[str]
     users: list[str]
     required: int
@@ -57,7 +57,7 @@ class Given(Schema):
     """One person's decision."""
 
     user: str
-    verdict: Decision.Verdict
+    verdict: Literal["approve", "reject"]
     comment: str
     decided_at: datetime
 

@@ -49,6 +49,22 @@ class AuditRows(Listed):
     items: list[AuditRow]
 
 
+EVENT = {
+    "type": "object",
+    "properties": {
+        "id": {"type": "string", "description": "the row's seq"},
+        "event": {"type": "string", "description": "the row's kind, or `end`"},
+        "data": {
+            "type": "string",
+            "description": "an AuditRow; of `end`, {status}",
+            "contentMediaType": "application/json",
+            "contentSchema": {"$ref": "#/components/schemas/AuditRow"},
+        },
+    },
+    "required": ["id", "event", "data"],
+}
+
+
 @dataclass(frozen=True, slots=True)
 class News:
     """Events as they go over the wire, the last row in them, and what comes then."""
@@ -80,9 +96,8 @@ def execution_audit(request: HttpRequest, execution_id: Id, asked: Query[Asked])
     openapi_extra={
         "responses": {
             200: {
-                "description": "Server-sent events: one per audit row (id: its seq, event: its "
-                "kind, data: an AuditRow), then `end` once the execution has ended",
-                "content": {"text/event-stream": {"schema": {"type": "string"}}},
+                "description": "One event per audit row, then `end` once the execution has ended",
+                "content": {"text/event-stream": {"schema": EVENT}},
             }
         }
     },

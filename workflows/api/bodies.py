@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from django.core.exceptions import RequestDataTooBig
 from django.http import HttpRequest
 from ninja.parser import Parser
 
@@ -28,15 +27,9 @@ class JsonParser(Parser):
     """JSON with what json_text checks: depth, repeated names, numbers, characters."""
 
     def parse_body(self, request: HttpRequest) -> Any:
-        if int(request.META.get("CONTENT_LENGTH") or 0) > LARGEST:
+        if len(request.body) > LARGEST:
             raise TooLarge
-        try:
-            content = request.body
-        except RequestDataTooBig as error:
-            raise TooLarge from error
-        if len(content) > LARGEST:
-            raise TooLarge
-        return json_text.parsed(content.decode())
+        return json_text.parsed(request.body.decode())
 
 
 async def read(scope: Message, receive: Receive) -> bytes:

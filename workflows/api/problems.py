@@ -11,6 +11,7 @@ from http import HTTPStatus
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
+from django.core.exceptions import RequestDataTooBig
 from django.http import Http404, HttpRequest, HttpResponse
 from django.utils.decorators import sync_and_async_middleware
 from ninja import NinjaAPI, Schema
@@ -98,6 +99,7 @@ def install(api: NinjaAPI) -> None:
         errors.WorkflowError: of_engine,
         ValidationError: _of_validation,
         HttpError: _of_reading,
+        RequestDataTooBig: lambda _: Refusal(413),
         Http404: lambda _: Refusal(404),
     }
     for kind, refusal in handlers.items():
