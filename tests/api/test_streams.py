@@ -17,7 +17,7 @@ from tests.live.browser import nothing
 from tests.web.conftest import completed, ran
 from workflows import engine
 from workflows.api import bodies, streams
-from workflows.engine import api_tokens
+from workflows.engine import api_tokens, transitions
 from workflows.live import stream
 from workflows.live.admission import in_thread
 from workflows.live.stream import Live
@@ -197,6 +197,26 @@ def test_who_may_not_follow_is_told_so(
         missing = Call(front, "executions/999/events", operator.text)
         assert await missing.status() == 404
         assert (await missing.problem())["detail"] == "There is no execution 999."
+
+    in_loop(test)
+
+
+@pytest.mark.parametrize("moment", ["begin", "resync"])
+def test_what_was_written_while_nobody_listened_is_told_then(
+    operator: Program, moment: str
+) -> None:
+    execution = started()
+    unheard = transitions.Entry("unheard", "execution", str(execution.pk), "system", execution.pk)
+
+    async def test(front: streams.Front) -> None:
+        call = Call(front, f"executions/{execution.pk}/events", operator.text)
+        assert await call.status() == 200
+        await call.until("execution.created")
+        while not front.live.hub.mark:
+            await asyncio.sleep(0.01)
+        await in_thread(transitions.record, [unheard])
+        getattr(front.live.hub, moment)()
+        assert len(await call.until("unheard")) == 1
 
     in_loop(test)
 

@@ -57,7 +57,7 @@ class Problem(Schema):
     errors: list[Detail]
 
 
-@dataclass
+@dataclass(eq=False)
 class Refusal(Exception):
     """The request is refused with this status and these words."""
 
