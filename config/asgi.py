@@ -1,4 +1,4 @@
-"""The web process: pages by Django, the live stream beside it, and an end that closes streams."""
+"""The web process: pages by Django, the streams beside it, and an end that closes streams."""
 
 from __future__ import annotations
 
@@ -17,22 +17,24 @@ os.environ.setdefault("DJANGO_SETTINGS_MODULE", "config.settings")
 os.environ.setdefault("APP_ROLE", "web")
 
 
-def _live() -> Live:
+def _served() -> tuple[Live, App]:
     pages = get_asgi_application()
-    # Only now are the models ready that the stream reads.
+    # Only now are the models ready that the streams read.
+    from workflows.api.streams import Front
     from workflows.live.stream import Live
 
-    return Live(cast("App", pages))
+    live = Live(cast("App", pages))
+    return live, Front(live, otherwise=live)
 
 
-live = _live()
+live, front = _served()
 
 
 async def application(scope: Message, receive: Receive, send: Send) -> None:
     if scope["type"] == "lifespan":
         await _lifespan(receive, send)
     else:
-        await live(scope, receive, send)
+        await front(scope, receive, send)
 
 
 async def _lifespan(receive: Receive, send: Send) -> None:

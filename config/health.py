@@ -60,7 +60,9 @@ def _migrations() -> str:
 
 
 def _queue() -> str:
-    return "ok" if queue.is_alive() else "no round trip through the queue within 30 seconds"
+    age = queue.canary_age()
+    is_fresh = age is not None and age < queue.FRESH_SECONDS
+    return "ok" if is_fresh else "no round trip through the queue within 30 seconds"
 
 
 CHECKS = {"migrations": _migrations, "queue": _queue}

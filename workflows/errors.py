@@ -1,4 +1,4 @@
-"""Refusals. A class's docstring is its default message; views turn them into 4xx answers."""
+"""Refusals. A class's docstring is its default message; pages and the API answer `status`."""
 
 from __future__ import annotations
 
@@ -83,3 +83,21 @@ class InvalidDefinition(Listed):
 
 class InvalidExpression(WorkflowError):
     """The expression could not be evaluated."""
+
+
+STATUS: dict[type[WorkflowError], int] = {
+    NotAllowed: 403,
+    UnknownWorkflow: 404,
+    UnknownExecution: 404,
+    UnknownTask: 404,
+    UnknownApproval: 404,
+    UnknownRow: 404,
+    UnknownTrigger: 404,
+    Listed: 422,
+    InvalidExpression: 422,
+}
+
+
+def status(error: WorkflowError) -> int:
+    """The HTTP status of a refusal: 403, 404, 422, or 409 for what the present state forbids."""
+    return next((code for kind, code in STATUS.items() if isinstance(error, kind)), 409)

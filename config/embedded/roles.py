@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import threading
 import time
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from psycopg import sql
 from config.embedded.place import Place
 from config.errors import StartError
 from config.keys import Keys
-from config.postgres import NAME, USERS
+from config.postgres import NAME, USERS, application_name
 
 OWNER, APP, DATABASE = (sql.Identifier(name) for name in (USERS["owner"], USERS["app"], NAME))
 
@@ -52,7 +51,7 @@ def _connect(place: Place, known: Keys) -> psycopg.Connection:
         dbname="postgres",
         user="postgres",
         password=known.postgres_password,
-        application_name=f"setup:{os.getpid()}",
+        application_name=application_name("setup"),
         autocommit=True,
     )
 

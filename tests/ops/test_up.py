@@ -10,6 +10,7 @@ import urllib.request
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import psutil
 import pytest
@@ -21,6 +22,13 @@ from tests.ops.waiting import until
 pytestmark = pytest.mark.ops
 
 START_SECONDS = 60.0
+LISTENS = ("LISTEN signalbox_live", "SELECT coalesce(max(id), 0) FROM workflows_auditevent")
+ORDER = {
+    "order_id": "ORD-2026-001",
+    "customer_id": "CUST-123",
+    "items": [{"sku": "SKU-001", "quantity": 2}],
+    "total_amount": 299.99,
+}
 
 
 @dataclass
@@ -92,9 +100,46 @@ def test_web_and_workers_connect_under_their_names_without_power(
     assert until(lambda: _get(first.port, "/readyz")["status"] == "ok")
     asked = "SELECT DISTINCT split_part(application_name, ':', 1), usename FROM pg_stat_activity"
     asked += " WHERE datname = 'signalbox'"
-    users = set(_ask_as_owner(data, asked)) - {("", "signalbox_owner")}
+    users = set(_ask(data, asked)) - {("", "signalbox_owner")}
     assert {("worker", "signalbox_app"), ("web", "signalbox_app")} <= users
     assert {user for name, user in users if name in {"web", "worker"}} == {"signalbox_app"}
+
+
+def test_a_program_starts_an_order_and_follows_it_to_its_end(first: Running, data: Path) -> None:
+    assert until(lambda: _get(first.port, "/readyz")["status"] == "ok")
+    headers = _token(data, "start", "read") | {"Idempotency-Key": "up-1"}
+    path = "/api/v1/workflows/order_processing_v1/executions"
+    answers = [_post(first.port, path, {"input": ORDER}, headers) for _ in range(2)]
+    assert answers[0]["execution_id"] == answers[1]["execution_id"]
+    events = f"/api/v1/executions/{answers[0]['execution_id']}/events"
+    asked = urllib.request.Request(f"http://127.0.0.1:{first.port}{events}", headers=headers)
+    with urllib.request.urlopen(asked, timeout=30) as stream:
+        lines = stream.read().decode().splitlines()
+    assert [line for line in lines if line.startswith("event: ")][-1] == "event: end"
+    assert lines[-2:] == ['data: {"status": "completed"}', ""]
+
+
+def test_every_connection_says_role_host_and_process(first: Running, data: Path) -> None:
+    headers = _token(data, "start", "read")
+    path = "/api/v1/workflows/order_processing_v1/executions"
+    order = ORDER | {"total_amount": 900.0}  # it waits for a person, so its stream stays open
+    number = _post(first.port, path, {"input": order}, headers)["execution_id"]
+    events = f"http://127.0.0.1:{first.port}/api/v1/executions/{number}/events"
+    asked = "SELECT application_name, query FROM pg_stat_activity WHERE datname = 'signalbox'"
+    asked += " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    with urllib.request.urlopen(urllib.request.Request(events, headers=headers), timeout=30):
+        listening = until(
+            lambda: [name for name, query in _ask(data, asked, "app") if query in LISTENS]
+        )
+        names = {name for name, _query in _ask(data, asked, "app")}
+    assert {name.split(":")[0] for name in names} == {"web", "worker", "command"}
+    assert {name.split(":")[0] for name in listening} == {"web"}
+    host = socket.gethostname()[:40]
+    ours = {process.pid for process in family(first.process.pid)}
+    for name in names:
+        _role, where, pid = name.split(":")
+        assert where == host
+        assert int(pid) in ours, name
 
 
 def test_a_second_one_in_the_same_place_is_refused_in_one_sentence(
@@ -161,7 +206,20 @@ def _get(port: int, path: str) -> dict[str, str]:
         return dict(json.load(error))
 
 
-def _ask_as_owner(data: Path, statement: str) -> list[tuple[str, str]]:
+def _post(port: int, path: str, body: object, headers: dict[str, str]) -> dict[str, Any]:
+    address = f"http://127.0.0.1:{port}{path}"
+    asked = urllib.request.Request(address, json.dumps(body).encode(), headers)
+    with urllib.request.urlopen(asked, timeout=10) as answer:
+        return dict(json.load(answer))
+
+
+def _token(data: Path, *scopes: str) -> dict[str, str]:
+    made = run(data, "create_token", "admin", "--scopes", *scopes, "--json")
+    return {"Authorization": f"Bearer {json.loads(made.stdout)['token']}"}
+
+
+def _ask(data: Path, statement: str, role: str = "owner") -> list[tuple[str, str]]:
+    """What a query is, only its own role is told."""
     import psycopg
 
     from config import keys
@@ -171,6 +229,7 @@ def _ask_as_owner(data: Path, statement: str) -> list[tuple[str, str]]:
         dbname="signalbox",
         user="signalbox_owner",
         password=keys.load(data).owner_password,
+        options=f"-c role=signalbox_{role}",
     ) as connection:
         return connection.execute(statement.encode()).fetchall()
 

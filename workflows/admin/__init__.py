@@ -1,5 +1,5 @@
 """The admin site's pages for definitions. Runs, approvals and history are the desk's alone."""
 
-from . import versions, workflows
+from . import tokens, versions, workflows
 
-__all__ = ["versions", "workflows"]
+__all__ = ["tokens", "versions", "workflows"]

@@ -10,6 +10,7 @@ from .executions import (
     pause,
     resume,
     retry,
+    start_once,
     start_workflow,
 )
 from .intake import publish_event, receive_event
@@ -33,6 +34,7 @@ __all__ = [
     "register_workflow",
     "resume",
     "retry",
+    "start_once",
     "start_workflow",
     "transition_state",
 ]

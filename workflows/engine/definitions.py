@@ -204,7 +204,7 @@ def _workflow_problems(workflow: Workflow) -> list[Problem]:
         if message
     ]
     try:
-        jsonschema_rs.validator_for(dict(workflow.input_schema or {}))
+        jsonschema_rs.validator_for(dict(workflow.input_schema or {}), offline=True)
     except (ValueError, TypeError) as error:
         found.append(Problem("", "input_schema", f"This is no JSON Schema: {error}"))
     return found

@@ -46,22 +46,37 @@ def start_workflow(
     (1 LOW … 4 CRITICAL) holds for all its tasks. `cause` is what starts it where no person does,
     for the audit; `by` is then only who asked for it. Raises UnknownWorkflow, InvalidInput.
     """
+    return start_once(
+        key, input, by=by, idempotency_key=idempotency_key, priority=priority, cause=cause
+    )[0]
+
+
+def start_once(
+    key: str,
+    input: Mapping[str, Any] | None = None,
+    *,
+    by: AbstractBaseUser | None = None,
+    idempotency_key: str | None = None,
+    priority: int | None = None,
+    cause: Mapping[str, Any] | None = None,
+) -> tuple[Execution, bool]:
+    """As `start_workflow`; and whether it was this call that started it."""
     workflow, version = _published(key)
-    given = dict(input or {})
-    check_input(graphs.of(version.pk).input_schema, given)
     earlier = _earlier(workflow, idempotency_key)
     if earlier is not None:
-        return earlier
+        return earlier, False
+    given = dict(input or {})
+    check_input(graphs.of(version.pk).input_schema, given)
     run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
     if cause is not None:
         run |= {"actor": transitions.SYSTEM, "data": {**run["data"], "cause": dict(cause)}}
     try:
-        return _insert(workflow, version, run)
+        return _insert(workflow, version, run), True
     except IntegrityError:
         earlier = _earlier(workflow, idempotency_key)
         if earlier is None:
             raise
-        return earlier
+        return earlier, False
 
 
 def check_input(schema: Mapping[str, Any], given: Any) -> None:
@@ -74,9 +89,11 @@ def check_input(schema: Mapping[str, Any], given: Any) -> None:
         raise InvalidInput([f"the input is not JSON: {error}"]) from error
     if not schema:
         return
+    # Offline: a schema's "$ref" must neither call other hosts nor read files of this one.
+    validator = jsonschema_rs.validator_for(dict(schema), offline=True)
     found = [
         f"{'.'.join(str(part) for part in error.instance_path) or 'input'}: {error.message}"
-        for error in jsonschema_rs.validator_for(dict(schema)).iter_errors(given)
+        for error in validator.iter_errors(given)
     ]
     if found:
         raise InvalidInput(found)

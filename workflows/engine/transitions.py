@@ -8,7 +8,9 @@ from __future__ import annotations
 
 import json
 from collections import defaultdict
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from contextlib import contextmanager
+from contextvars import ContextVar
 from dataclasses import asdict, dataclass
 from typing import Any
 
@@ -22,6 +24,8 @@ from workflows.models.states import is_allowed
 
 SYSTEM = "system"
 LIVE_CHANNEL, WORK_CHANNEL = "signalbox_live", "signalbox_work"
+
+_token: ContextVar[str] = ContextVar("token", default="")
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,6 +75,16 @@ def actor(by: AbstractBaseUser | None) -> str:
     return f"user:{by.get_username()}" if by is not None else SYSTEM
 
 
+@contextmanager
+def with_token(prefix: str) -> Iterator[None]:
+    """Rows recorded meanwhile say in `data.token` through which API token the person acts."""
+    reset = _token.set(prefix)
+    try:
+        yield
+    finally:
+        _token.reset(reset)
+
+
 def lock(execution_id: int) -> Execution:
     """The execution, locked until the transaction ends; raises UnknownExecution."""
     head = AuditHead.objects.select_for_update().filter(
@@ -100,14 +114,18 @@ def move(subject: Execution | Task, new: str, *, by: str, reason: str = "", **fi
 def record(entries: Iterable[Entry]) -> None:
     """Append audit rows in this transaction."""
     rows = [asdict(entry) for entry in entries]
+    for row in rows:
+        row["data"] = _told(row["data"] or {})
     if rows:
         _call("SELECT workflows_record(%s)", [_json(rows)])
 
 
 def doorbell(execution_ids: Sequence[int] = (), *topics: str, work: bool = False) -> None:
     """Tell listening pages and, with `work`, waiting sessions: delivered when this commits."""
-    payload = [str(number) for number in execution_ids[:400]] if len(execution_ids) <= 400 else []
-    words = [*payload, *topics] or ["executions"]
+    few = len(execution_ids) <= 400  # a notification holds 8,000 bytes
+    words = [*(str(number) for number in execution_ids if few), *topics]
+    if not (few and words):
+        words.append("executions")
     _call("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, ",".join(words)])
     if work:
         _call("SELECT pg_notify(%s, '')", [WORK_CHANNEL])
@@ -115,7 +133,8 @@ def doorbell(execution_ids: Sequence[int] = (), *topics: str, work: bool = False
 
 def start(version_id: int, runs: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert executions of a version with their tasks; their ids, in order. See sql/start.sql."""
-    ids: list[int] = _call("SELECT workflows_start(%s, %s)", [version_id, _json(runs)])[0][0]
+    told = [{**run, "data": _told(run.get("data") or {})} for run in runs]
+    ids: list[int] = _call("SELECT workflows_start(%s, %s)", [version_id, _json(told)])[0][0]
     return ids
 
 
@@ -180,6 +199,10 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, reason: str) -> En
         new_state=new,
         data=data,
     )
+
+
+def _told(data: Mapping[str, Any]) -> Mapping[str, Any]:
+    return {**data, "token": _token.get()} if _token.get() else data
 
 
 def _call(sql: str, parameters: Sequence[Any]) -> list[Any]:

@@ -7,19 +7,54 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
+from collections.abc import Callable, Collection
 
 from . import frames
+from .admission import expelled
 
 QUEUE_LIMIT = 100
 WINDOW_SECONDS = 0.1
 
 
-class Client:
-    """One stream's bounded queue: when it overflows, its content becomes one resync."""
+class Subscriber:
+    """An open stream: of whom, and whether its credential still lets it in (`expelled`)."""
+
+    def __init__(
+        self, user_id: int, credential: str, expelled: Callable[[Collection[str]], set[str]]
+    ) -> None:
+        self.user_id, self.credential, self.expelled = user_id, credential, expelled
+
+    def tell(self, changes: frames.Changes, frame: bytes, mark: int) -> None:
+        """Something has changed; `frame` says the same on the wire."""
+        raise NotImplementedError
+
+    def begin(self) -> None:
+        """Only from now on are changes told."""
+
+    def resync(self, mark: int) -> None:
+        """Notifications may have been lost."""
+        raise NotImplementedError
+
+    def end(self) -> None:
+        """The stream is to end."""
+        raise NotImplementedError
+
+
+class Client(Subscriber):
+    """One page's bounded queue: when it overflows, its content becomes one resync."""
 
     def __init__(self, user_id: int, session_key: str) -> None:
-        self.user_id, self.session_key = user_id, session_key
+        super().__init__(user_id, session_key, expelled)
         self.queue: asyncio.Queue[bytes | None] = asyncio.Queue(QUEUE_LIMIT)
+
+    def tell(self, changes: frames.Changes, frame: bytes, mark: int) -> None:
+        self.put(frame, mark)
+
+    def resync(self, mark: int) -> None:
+        self.put(frames.resync(mark), mark)
+
+    def end(self) -> None:
+        self.put(None, 0)
 
     def put(self, frame: bytes | None, mark: int) -> None:
         """Queues a frame; None ends the stream."""
@@ -34,7 +69,7 @@ class Hub:
     """Fans changes out to clients. Every method runs in the event loop's thread."""
 
     def __init__(self) -> None:
-        self.clients: set[Client] = set()
+        self.clients: set[Subscriber] = set()
         self.mark = 0
         self._held = frames.Changes()
         self._sent_at: dict[int | str, float] = {}
@@ -59,14 +94,20 @@ class Hub:
             loop = asyncio.get_running_loop()
             self._flush = loop.call_later(WINDOW_SECONDS, self._send_held)
 
+    def begin(self) -> None:
+        """Tells every client that its changes are told from now on."""
+        for client in self.clients:
+            client.begin()
+
     def resync(self) -> None:
         """Tells every client to fetch everything: notifications may have been lost."""
-        self._put(frames.resync(self.mark))
+        for client in self.clients:
+            client.resync(self.mark)
 
-    def end(self, clients: set[Client] | None = None) -> None:
+    def end(self, clients: set[Subscriber] | None = None) -> None:
         """Ends the streams of these clients, or of all."""
         for client in list(self.clients if clients is None else clients):
-            client.put(None, self.mark)
+            client.end()
 
     def _is_quiet(self, item: int | str, now: float) -> bool:
         return now - self._sent_at.get(item, -WINDOW_SECONDS) >= WINDOW_SECONDS
@@ -82,8 +123,6 @@ class Hub:
             item: at for item, at in self._sent_at.items() if now - at < WINDOW_SECONDS
         }
         self._sent_at.update(dict.fromkeys([*changes.executions, *changes.topics], now))
-        self._put(frames.changed(changes, self.mark))
-
-    def _put(self, frame: bytes) -> None:
+        frame = frames.changed(changes, self.mark)
         for client in self.clients:
-            client.put(frame, self.mark)
+            client.tell(changes, frame, self.mark)

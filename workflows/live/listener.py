@@ -30,6 +30,8 @@ async def listen(hub: Hub) -> None:
                 hub.mark = max(hub.mark, await _newest(link))
                 if was_connected:
                     hub.resync()
+                else:
+                    hub.begin()
                 delay, was_connected = FIRST_DELAY, True
                 await _relay(link, hub)
         except (psycopg.Error, OSError) as error:

@@ -9,14 +9,17 @@ from __future__ import annotations
 
 import asyncio
 import re
-from collections.abc import Awaitable, Callable, MutableMapping
+from collections.abc import Awaitable, Callable, Coroutine, MutableMapping
+from contextlib import suppress
 from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
+from django.db import DatabaseError
+
 from . import frames
-from .admission import admitted, expelled, in_thread, missed, missed_since, session_key
-from .hub import Client, Hub
+from .admission import admitted, in_thread, missed, missed_since, session_key
+from .hub import Client, Hub, Subscriber
 from .listener import listen
 
 PATH = "/live/"
@@ -67,30 +70,29 @@ class Live:
         asked = parse_qs(scope.get("query_string", b"").decode("latin-1"))
         key = session_key(headers.get(b"cookie", b"").decode("latin-1"))
         user_id, has_role = await in_thread(admitted, key)
-        status = self._refusal(user_id, has_role)
+        status = 401 if user_id is None else self.refusal(user_id) if has_role else 403
         if status or "check" in asked or user_id is None:
             await _answer(send, status or 204)
             return
         last = headers.get(b"last-event-id", b"").decode("latin-1") or asked.get("last", [""])[0]
-        catch_up = partial(_missed, _row_id(last), _moment(asked.get("since", [""])[0]))
-        await self._stream(Client(user_id, key), catch_up, receive, send)
+        catch_up = partial(_missed, row_id(last), _moment(asked.get("since", [""])[0]))
+        client = Client(user_id, key)
+        await self.hold(client, self._write(client, catch_up, send), receive)
 
-    def _refusal(self, user_id: int | None, has_role: bool) -> int:
-        if user_id is None:
-            return 401
-        if not has_role:
-            return 403
+    def refusal(self, user_id: int) -> int:
+        """The status that refuses one more stream: 503, 429, or 0 when there is room."""
         if self.is_stopping or len(self.hub.clients) >= STREAMS_PER_PROCESS:
             return 503
         return 429 if self.hub.streams_of(user_id) >= STREAMS_PER_USER else 0
 
-    async def _stream(
-        self, client: Client, catch_up: CatchUp, receive: Receive, send: Send
+    async def hold(
+        self, client: Subscriber, write: Coroutine[Any, Any, None], receive: Receive
     ) -> None:
+        """Keeps the client subscribed while `write` goes on and the other end is there."""
         self._start()
         self.hub.clients.add(client)
         gone = asyncio.ensure_future(_disconnected(receive))
-        writing = asyncio.ensure_future(self._write(client, catch_up, send))
+        writing = asyncio.ensure_future(write)
         try:
             await asyncio.wait({gone, writing}, return_when=asyncio.FIRST_COMPLETED)
         finally:
@@ -101,7 +103,7 @@ class Live:
 
     async def _write(self, client: Client, catch_up: CatchUp, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": HEADERS})
-        await _body(send, frames.GREETING + await self._greeting(catch_up))
+        await body(send, frames.GREETING + await self._greeting(catch_up))
         while True:
             try:
                 async with asyncio.timeout(HEARTBEAT_SECONDS):
@@ -109,9 +111,9 @@ class Live:
             except TimeoutError:
                 frame = frames.HEARTBEAT
             if frame is None:
-                await _body(send, b"", more=False)
+                await body(send, b"", more=False)
                 return
-            await _body(send, frame)
+            await body(send, frame)
 
     async def _greeting(self, catch_up: CatchUp) -> bytes:
         """The client is subscribed already: what comes twice is only fetched twice."""
@@ -132,9 +134,11 @@ class Live:
     async def _recheck(self) -> None:
         while True:
             await asyncio.sleep(RECHECK_SECONDS)
-            keys = {client.session_key for client in self.hub.clients}
-            out = await in_thread(expelled, keys) if keys else set()
-            self.hub.end({client for client in self.hub.clients if client.session_key in out})
+            for check in {client.expelled for client in self.hub.clients}:
+                theirs = {client for client in self.hub.clients if client.expelled is check}
+                with suppress(DatabaseError):  # it is away: asked again when it is back
+                    out = await in_thread(check, {client.credential for client in theirs})
+                    self.hub.end({client for client in theirs if client.credential in out})
 
     def _stop(self) -> None:
         self.hub.end()
@@ -149,14 +153,16 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _answer(send: Send, status: int) -> None:
     await send({"type": "http.response.start", "status": status, "headers": HEADERS[1:]})
-    await _body(send, b"", more=False)
+    await body(send, b"", more=False)
 
 
-async def _body(send: Send, body: bytes, *, more: bool = True) -> None:
-    await send({"type": "http.response.body", "body": body, "more_body": more})
+async def body(send: Send, content: bytes, *, more: bool = True) -> None:
+    """Sends a part of the body; without `more`, the last."""
+    await send({"type": "http.response.body", "body": content, "more_body": more})
 
 
-def _row_id(text: str) -> int | None:
+def row_id(text: str) -> int | None:
+    """The number in a Last-Event-ID, None when it is nonsense."""
     return (
         min(int(text), LATEST_ID) if text.isascii() and text.isdigit() and len(text) < 20 else None
     )

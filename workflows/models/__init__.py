@@ -5,12 +5,14 @@ from .definitions import TaskDefinition, Version, Workflow
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
 from .runs import Execution, Task, Timer
 from .states import ALLOWED, FINAL, Priority, State
+from .tokens import ApiToken, Scope
 from .triggers import Event, Firing, Trigger
 
 __all__ = [
     "ALLOWED",
     "FINAL",
     "AgentSlot",
+    "ApiToken",
     "Approval",
     "Assignment",
     "AuditCheckpoint",
@@ -24,6 +26,7 @@ __all__ = [
     "LaneMember",
     "Priority",
     "QueuePulse",
+    "Scope",
     "Session",
     "State",
     "Task",

@@ -9,6 +9,7 @@ from django.views.decorators.http import require_safe
 
 from workflows import access
 from workflows.audit.verify import verify
+from workflows.filtering import key
 from workflows.models import AuditEvent
 
 from . import paging
@@ -20,7 +21,7 @@ from .execution import found
 def audit(request: HttpRequest) -> HttpResponse:
     """Audit rows, newest first; by execution, or all, the desk's own included."""
     asked = request.GET.get("execution", "").strip().removeprefix("#")
-    execution = paging.key(asked)
+    execution = key(asked)
     page = paging.page(_rows(execution, bool(asked)), request.GET)
     context = {"page": page, "asked": asked, "execution": execution}
     is_part = getattr(request, "htmx", False)

@@ -9,10 +9,10 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from workflows import access, charts
+from workflows.filtering import SHOWN, Filter, key
 from workflows.models import Approval, Execution, State, Workflow
 
 from . import paging
-from .filtering import SHOWN, Filter
 
 MOST_ROWS = 100
 
@@ -43,7 +43,7 @@ def executions(request: HttpRequest) -> HttpResponse:
 def executions_rows(request: HttpRequest) -> HttpResponse:
     """The rows of the executions in `ids`, each to be swapped for its old self."""
     words = request.GET.get("ids", "").split(",")[:MOST_ROWS]
-    ids = [number for number in map(paging.key, words) if number is not None]
+    ids = [number for number in map(key, words) if number is not None]
     found = Execution.objects.filter(pk__in=ids).select_related("workflow").only(*SHOWN)
     context = {"rows": rows(list(found), request), "is_swap": True}
     return render(request, "workflows/_rows.html", context)

@@ -13,11 +13,11 @@ from django.views.decorators.http import require_http_methods, require_safe
 from workflows import access, charts, engine
 from workflows.engine import graphs
 from workflows.errors import InvalidInput, UnknownWorkflow
+from workflows.filtering import key as number
 from workflows.forms import StartForm
 from workflows.models import Priority, Workflow
 
 from .drawing import drawn
-from .paging import key as number
 from .refusals import answered
 
 VERSIONS_SHOWN = 50

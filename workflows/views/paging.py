@@ -8,8 +8,9 @@ from typing import Any
 
 from django.db.models import QuerySet
 
+from workflows.filtering import key
+
 SIZE = 50
-LARGEST = 2**63 - 1
 
 
 @dataclass(frozen=True, slots=True)
@@ -41,13 +42,6 @@ def page(
     kept = found[:size]
     older = _last(kept) if len(found) > size else None
     return Page(kept, older, _first(kept) if before is not None else None, before is None)
-
-
-def key(text: str | None) -> int | None:
-    """A key in an address, None when there is none or it is nonsense."""
-    if not text or not text.isascii() or not text.isdigit():
-        return None
-    return min(int(text[:20]), LARGEST)
 
 
 def _from(rows: QuerySet[Any]) -> Callable[[int | None, int | None, int], list[Any]]:

@@ -13,17 +13,6 @@ from django.utils.http import url_has_allowed_host_and_scheme
 
 from workflows import errors
 
-STATUS: dict[type[errors.WorkflowError], int] = {
-    errors.NotAllowed: 403,
-    errors.UnknownWorkflow: 404,
-    errors.UnknownExecution: 404,
-    errors.UnknownTask: 404,
-    errors.UnknownApproval: 404,
-    errors.UnknownRow: 404,
-    errors.UnknownTrigger: 404,
-    errors.Listed: 422,
-    errors.InvalidExpression: 422,
-}
 TO_TOASTS = {"HX-Retarget": "#toasts", "HX-Reswap": "beforeend"}
 
 
@@ -42,7 +31,7 @@ def answered(view: Callable[..., HttpResponseBase]) -> Callable[..., HttpRespons
 
 def refused(request: HttpRequest, error: errors.WorkflowError) -> HttpResponse:
     """The answer that tells the user why it was not done."""
-    status = next((code for kind, code in STATUS.items() if isinstance(error, kind)), 409)
+    status = errors.status(error)
     if getattr(request, "htmx", False):
         messages.error(request, str(error))
         response = render(request, "components/toasts.html", status=status)

@@ -10,9 +10,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from workflows import access
+from workflows.filtering import key
 from workflows.models import Execution, Workflow
-
-from .paging import key
 
 SHOWN = 6
 

@@ -15,10 +15,9 @@ from django.http import QueryDict
 
 from workflows.models import Execution, State, Workflow
 
-from .paging import key
-
 FAILURES_SEARCHED = 2000
 LONGEST = 200
+LARGEST = 2**63 - 1
 SHOWN = (
     "id",
     "state",
@@ -81,6 +80,13 @@ class Filter:
     def _plain(self) -> Q:
         wanted = Q(state=self.state) if self.state else Q()
         return wanted & Q(workflow=self.workflow) if self.workflow else wanted
+
+
+def key(text: str | None) -> int | None:
+    """A key in an address, None when there is none or it is nonsense."""
+    if not text or not text.isascii() or not text.isdigit():
+        return None
+    return min(int(text[:20]), LARGEST)
 
 
 def _sliced(

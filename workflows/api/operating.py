@@ -1,0 +1,87 @@
+"""Pause, resume, cancel, retry: each verb of the engine is an address to POST to."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from django.http import HttpRequest
+from ninja import Body, Router, Schema
+from pydantic import ConfigDict, Field
+
+from workflows import access, engine
+from workflows.models import Scope
+
+from .authentication import needs
+from .executions import ExecutionDetail, detail
+from .listing import Id
+from .problems import answers
+
+router = Router(tags=["executions"])
+LONGEST_REASON = 1000
+DECLARED: dict[str, Any] = {
+    "auth": needs(Scope.OPERATE, may=access.OPERATE),
+    "response": {200: ExecutionDetail, **answers(404, 408, 409, 413, 422)},
+}
+
+
+class Reason(Schema):
+    """Why; it is kept in the audit log."""
+
+    model_config = ConfigDict(extra="forbid", strict=True)
+
+    reason: str = Field(default="", max_length=LONGEST_REASON)
+
+
+class RetryReason(Reason):
+    """Why, and which task; without one, everything that failed."""
+
+    task_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+
+
+@router.post("/executions/{execution_id}/pause", summary="Pause an execution", **DECLARED)
+def execution_pause(
+    request: HttpRequest,
+    execution_id: Id,
+    payload: Body[Reason] = Reason(),  # noqa: B008 an immutable default
+) -> dict[str, Any]:
+    """Steps in flight finish, nothing new starts."""
+    engine.pause(execution_id, by=access.person(request), reason=payload.reason)
+    return detail(execution_id)
+
+
+@router.post("/executions/{execution_id}/resume", summary="Resume an execution", **DECLARED)
+def execution_resume(
+    request: HttpRequest,
+    execution_id: Id,
+    payload: Body[Reason] = Reason(),  # noqa: B008 an immutable default
+) -> dict[str, Any]:
+    """What waits starts, timers that came due meanwhile fire."""
+    engine.resume(execution_id, by=access.person(request), reason=payload.reason)
+    return detail(execution_id)
+
+
+@router.post("/executions/{execution_id}/cancel", summary="Cancel an execution", **DECLARED)
+def execution_cancel(
+    request: HttpRequest,
+    execution_id: Id,
+    payload: Body[Reason] = Reason(),  # noqa: B008 an immutable default
+) -> dict[str, Any]:
+    """For good: open approvals are withdrawn, late results are kept and refused."""
+    engine.cancel(execution_id, by=access.person(request), reason=payload.reason)
+    return detail(execution_id)
+
+
+@router.post("/executions/{execution_id}/retry", summary="Retry what failed", **DECLARED)
+def execution_retry(
+    request: HttpRequest,
+    execution_id: Id,
+    payload: Body[RetryReason] = RetryReason(),  # noqa: B008 an immutable default
+) -> dict[str, Any]:
+    """With fresh attempts; completed tasks keep their results."""
+    engine.retry(
+        execution_id,
+        by=access.person(request),
+        task_id=payload.task_id,
+        reason=payload.reason,
+    )
+    return detail(execution_id)
