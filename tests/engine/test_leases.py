@@ -124,7 +124,7 @@ def test_lost_work_has_no_more_attempts_than_the_task(gate: Callable[[str], Gate
             cursor.execute("SELECT workflows_fire_retries(10)")
         execution.refresh_from_db()
         assert (execution.state == "failed") == (lives == 1)
-    assert execution.error == "A: The worker that ran it was lost."
+    assert execution.error == "A: The worker that ran it was lost, as at 2 of 2 attempts."
     assert fences(execution) == [1, 2]
 
 
@@ -195,5 +195,8 @@ def test_poison_kills_exactly_as_many_workers_as_it_has_attempts() -> None:
     deaths = [ending_of_a_worker() for _ in range(4)]
     assert deaths == [-signal.SIGKILL] * 3 + [0]
     execution.refresh_from_db()
-    assert (execution.state, execution.error) == ("failed", "A: The worker that ran it was lost.")
+    assert (execution.state, execution.error) == (
+        "failed",
+        "A: The worker that ran it was lost, as at 3 of 3 attempts.",
+    )
     assert (task(execution, "a").attempt, states(other)) == (3, {"b": "completed"})

@@ -12,12 +12,13 @@ from .executions import (
     retry,
     start_workflow,
 )
-from .tasks import transition_state
+from .tasks import complete, transition_state
 
 __all__ = [
     "cancel",
     "check_input",
     "compiled",
+    "complete",
     "decide",
     "get_execution_status",
     "off_event",

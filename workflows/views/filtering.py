@@ -67,7 +67,7 @@ class Filter:
         if not self.text:
             return [rows]
         named = Workflow.objects.filter(Q(name__icontains=self.text) | Q(key__icontains=self.text))
-        searches = [
+        searches: list[QuerySet[Execution]] = [
             rows.filter(workflow__in=list(named.values_list("pk", flat=True)[:100])),
             rows.filter(
                 workflow__in=list(Workflow.objects.values_list("pk", flat=True)),
