@@ -13,6 +13,7 @@ from workflows.views import (
     searching,
     streaming,
 )
+from workflows.views.verbs import VERBS
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -31,6 +32,11 @@ urlpatterns: list[URLPattern] = [
         {"verb": "retry"},
         name="task_retry",
     ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/complete/",
+        operating.complete,
+        name="task_complete",
+    ),
     *(
         path(
             f"executions/<int:execution_id>/{verb}/",
@@ -38,7 +44,7 @@ urlpatterns: list[URLPattern] = [
             {"verb": verb},
             name=f"execution_{verb}",
         )
-        for verb in operating.VERBS
+        for verb in VERBS
     ),
     path("inbox/", approvals.inbox, name="inbox"),
     path("approvals/<int:approval_id>/", approvals.approval, name="approval"),

@@ -69,11 +69,21 @@ def complete(
         task = _task(execution, task_id)
         if task is None:
             raise UnknownTask()
-        if not _can_be_completed(execution, task):
+        if not may_be_completed(execution, task):
             raise IllegalTransition(task.state, State.COMPLETED, str(task))
         _check_expressions(execution, task, given)
         _complete(execution, task, given, by=transitions.actor(by), reason=reason)
         return executions.written(execution, [])
+
+
+def may_be_completed(execution: Execution, task: Task) -> bool:
+    """Whether the states of a task and its execution let a person complete the task."""
+    match task.state:
+        case State.FAILED | State.RUNNING:
+            return not execution.is_final
+        case State.PENDING | State.PAUSED:
+            return execution.state in (State.PENDING, State.RUNNING, State.PAUSED)
+    return False
 
 
 def complete_by_hand(task: Task, output: dict[str, Any], *, by: str, reason: str = "") -> None:
@@ -92,15 +102,6 @@ def _checked(output: Any) -> Mapping[str, Any]:
     if size > LARGEST_OUTPUT:
         raise InvalidInput([f"output: {size} bytes; {LARGEST_OUTPUT} is the limit"])
     return output
-
-
-def _can_be_completed(execution: Execution, task: Task) -> bool:
-    match task.state:
-        case State.FAILED | State.RUNNING:
-            return not execution.is_final
-        case State.PENDING | State.PAUSED:
-            return execution.state in (State.PENDING, State.RUNNING, State.PAUSED)
-    return False
 
 
 def _check_expressions(execution: Execution, task: Task, output: Mapping[str, Any]) -> None:

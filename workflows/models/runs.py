@@ -26,9 +26,9 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
 
 class Execution(models.Model):
-    """One run of a version."""
+    """One run of a version. `has_doubt` is told by `with_doubt` only."""
 
-    has_doubt: bool
+    has_doubt = False
 
     id = models.BigAutoField(primary_key=True)
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="executions")
@@ -94,6 +94,11 @@ class Execution(models.Model):
     @property
     def is_final(self) -> bool:
         return self.state in FINAL
+
+    @property
+    def shown_state(self) -> str:
+        """Its state, or "in_doubt" where it failed because nobody knows if a task was done."""
+        return IN_DOUBT if self.has_doubt and self.state == State.FAILED else self.state
 
     @property
     def tasks(self) -> QuerySet[Task]:
@@ -196,6 +201,11 @@ class Task(models.Model):
     def is_in_doubt(self) -> bool:
         """Whether it failed in a way that leaves open if its work was done."""
         return self.state == State.FAILED and self.error_kind == IN_DOUBT
+
+    @property
+    def shown_state(self) -> str:
+        """Its state, or "in_doubt"."""
+        return IN_DOUBT if self.is_in_doubt else self.state
 
     @property
     def duration(self) -> timedelta | None:

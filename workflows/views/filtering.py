@@ -59,7 +59,8 @@ class Filter:
         for rows in self._searches():
             ids.update(_sliced(rows, before, after, limit))
         ordered = sorted(ids, reverse=after is None)[:limit]
-        found = Execution.objects.select_related("workflow").only(*SHOWN).in_bulk(ordered)
+        rows = Execution.objects.select_related("workflow").only(*SHOWN)
+        found = rows.with_doubt().in_bulk(ordered)
         return [found[number] for number in ordered if number in found]
 
     def _searches(self) -> list[QuerySet[Execution]]:

@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
 from workflows import clock
+from workflows.graph.retry import IN_DOUBT
 from workflows.models import AuditEvent, State, Task
 
 NARROWEST = 0.5  # percent: a bar that can still be seen
@@ -79,7 +80,8 @@ def timeline(tasks: Sequence[Task], events: Iterable[AuditEvent]) -> Timeline | 
 def _step(lane: Lane, event: AuditEvent) -> None:
     """Closes the bar that is open; running and paused open the next one."""
     new_state = str(event.new_state)
-    _close(lane, new_state, event.at)
+    is_in_doubt = event.data.get("error_kind") == IN_DOUBT
+    _close(lane, IN_DOUBT if is_in_doubt else new_state, event.at)
     if new_state in (State.RUNNING, State.PAUSED):
         lane.bars.append(Bar(new_state, event.at, None, event.attempt, event.agent_id or ""))
 
