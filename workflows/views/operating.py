@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib import messages
@@ -48,7 +49,9 @@ def complete(request: HttpRequest, execution_id: int, task_id: int) -> HttpRespo
     task = _task(execution, task_id)
     if request.method != "POST":
         is_allowed = tasks.may_be_completed(execution, task)
-        return _asked(request, execution, "complete", task, is_allowed, output=_likely_output(task))
+        late = _late_output(task)
+        more = {"output": json_text.pretty(late or {}), "is_late": bool(late)}
+        return _asked(request, execution, "complete", task, is_allowed, more)
     typed = request.POST.get("output", "")
     try:
         output = _output(typed)
@@ -56,9 +59,8 @@ def complete(request: HttpRequest, execution_id: int, task_id: int) -> HttpRespo
     except InvalidInput as error:
         if getattr(request, "htmx", False):
             return refused(request, error)
-        return _asked(
-            request, execution, "complete", task, True, status=422, output=typed, error=str(error)
-        )
+        more = {"output": typed, "error": str(error)}
+        return _asked(request, execution, "complete", task, True, more, status=422)
 
 
 def _task(execution: Execution, task_id: int) -> Task:
@@ -74,9 +76,8 @@ def _asked(
     verb: str,
     task: Task | None,
     is_allowed: bool,
-    *,
+    more: Mapping[str, Any] | None = None,
     status: int = 200,
-    **more: Any,
 ) -> HttpResponse:
     """The question; refused at once where the state does not allow the verb."""
     words = wording(verb, execution, task)
@@ -88,7 +89,7 @@ def _asked(
         "task": task,
         "verb": words,
         "address": request.path,
-        **more,
+        **(more or {}),
     }
     if task is not None and verb == "complete":
         node = graphs.of(execution.version_id).nodes[task.node]
@@ -122,10 +123,10 @@ def _output(typed: str) -> dict[str, Any]:
         raise InvalidInput([f"{_('Output')}: {error}"]) from error
 
 
-def _likely_output(task: Task) -> str:
+def _late_output(task: Task) -> dict[str, Any] | None:
     """What its agent has reported too late, if it has, for the person to look at."""
     late = AuditEvent.objects.filter(
         execution=task.execution_id, task_id=task.pk, kind="result.refused", data__has_key="output"
     )
     row = late.order_by("-seq").first()
-    return json_text.pretty(row.data["output"] if row else {})
+    return row.data["output"] if row else None
