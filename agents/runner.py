@@ -53,7 +53,6 @@ def work() -> int:
     if queue.live_sessions(socket.gethostname()) >= settings.WORKERS:
         return 0
     end = End(time.monotonic() + SLICE_SECONDS)
-    lanes.refresh_repeatability()  # what a tool declares may have changed with the code
     signal.signal(LAST_CALL, end.come_now)
     try:
         return _work_until(end)
@@ -66,6 +65,7 @@ def _work_until(end: End) -> int:
     steps = 0
     while not end.has_come:
         try:
+            lanes.refresh_repeatability()  # what a tool declares may have changed with the code
             steps += Slot(end).run()
         except (OperationalError, InterfaceError) as error:
             log.warning("The database went away; trying again. %s", str(error).strip())

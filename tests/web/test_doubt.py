@@ -67,6 +67,11 @@ def test_lists_show_the_doubt_and_lead_to_it(operator: Client) -> None:
     assert f'hx-get="/executions/{plain.pk}/retry/"' in page(operator, "/executions/")
 
 
+def test_the_palette_shows_the_doubt(operator: Client) -> None:
+    execution = doubted()
+    assert 'data-state="in_doubt"' in fragment(operator, "/search/", q=str(execution.pk))
+
+
 def test_it_was_done(operator: Client) -> None:
     execution = doubted()
     question = page(operator, address(execution, "complete"), **HTMX)
