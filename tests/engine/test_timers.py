@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
-
 import pytest
 from django.db import connection, transaction
 
@@ -14,7 +12,7 @@ from tests.factories import chain, human, make_agent, register, start, states, s
 from tests.ops.waiting import until
 from workflows import engine
 from workflows.engine import advancing, sessions, timers, transitions
-from workflows.models import Execution, Timer
+from workflows.models import Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -41,28 +39,22 @@ def asleep() -> bool:
         return cursor.fetchone()[0] == 1
 
 
-def lateness(execution: Execution) -> float:
-    """Seconds between the moment a retry was due and the moment it was lent."""
-    set_at = execution.audit_events.get(kind="task.retry")
-    again = execution.audit_events.filter(kind="task.assigned").latest("seq")
-    due = set_at.at + timedelta(seconds=set_at.data["delay_seconds"])
-    return (again.at - due).total_seconds()
-
-
 def test_a_sleeping_session_fires_what_another_sets_meanwhile(no_ticks: None) -> None:
+    """Each time, and at the best of five within 100 ms: the machine may have other things to do."""
     make_agent()
-    late = []
-    for _ in range(3):
-        execution = start(*chain("a"), retry_policy=soon(0.3))
+    late: list[float] = []
+    while not late or (min(late) >= 0.1 and len(late) < 5):
+        execution = start(*chain("a"), retry_policy=soon(0.5))
         session = sessions.open_session()
         (work,) = advancing.exchange(session, [], 1)
         with at_work():
             until(asleep)
             advancing.report(session, [(work, advancing.Broken("It broke."))])
+            due = Timer.objects.get().due_at
             wait_for_end(execution)
         sessions.close_session(session)
         assert execution.state == "completed"
-        late.append(lateness(execution))
+        late.append((task(execution, "a").started_at - due).total_seconds())
     assert 0 <= min(late) < 0.1
 
 
