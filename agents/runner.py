@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import contextlib
 import logging
+import math
 import os
 import queue as stdlib_queue
 import select
@@ -28,14 +29,16 @@ from django.db import (
 from agents import executors, tools
 from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 from agents.models import Agent, Kind
-from agents.orchestrator import workforce
+from agents.orchestrator import lanes, workforce
 from workflows import queue
 from workflows.engine import advancing, claiming, events, sessions, timers, transitions
 from workflows.engine.claiming import Work
+from workflows.graph.retry import IN_DOUBT
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
-TICK_SECONDS = 1.0  # the longest an idle session waits: lost work and timers are looked for
+TICK_SECONDS = advancing.TICK_SECONDS  # the longest an idle session waits before it looks around
+OVERDUE_SECONDS = 0.05  # before a due timer that another holds is tried again
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
 INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
@@ -62,6 +65,7 @@ def _work_until(end: End) -> int:
     steps = 0
     while not end.has_come:
         try:
+            lanes.refresh_repeatability()  # what a tool declares may have changed with the code
             steps += Slot(end).run()
         except (OperationalError, InterfaceError) as error:
             log.warning("The database went away; trying again. %s", str(error).strip())
@@ -128,7 +132,8 @@ class Slot:
         self.in_flight = self.steps = 0
         self.changed: set[int] = set()
         self.leaves_work = self.is_lost = False
-        self.rung_at = self.looked_at = self.agents_at = 0.0
+        self.rung_at = self.looked_at = self.agents_at = self.fired_at = 0.0
+        self.due_at = math.inf  # when the next timer is, as far as this session knows
         self.agents: dict[str, Agent] = {}
 
     def run(self, *, until_quiet: bool = False) -> int:
@@ -175,6 +180,8 @@ class Slot:
         room = self._room()
         works = advancing.exchange(self.session, results, room)
         self.steps += len(results)
+        if any(isinstance(result, advancing.Broken) for _, result in results):
+            self._look_at_timers()
         self.changed.update(work.execution_id for work, _ in results)
         events.claimed(works)
         self.changed.update(work.execution_id for work in works)
@@ -266,8 +273,16 @@ class Slot:
             self.renewed_at = now
         if now - self.looked_at > TICK_SECONDS:
             sessions.reap(self.session)
+            claiming.age()
+            self.looked_at, self.due_at = now, now
+        if now >= self.due_at and now - self.fired_at > OVERDUE_SECONDS:
+            self.fired_at, self.due_at = now, math.inf
             timers.fire_due()
-            self.looked_at = now
+
+    def _look_at_timers(self) -> None:
+        """A retry may have been set: even a session that stays busy fires it in time."""
+        due = timers.seconds_until_next()
+        self.due_at = math.inf if due is None else time.monotonic() + due
 
     def _ring(self, *, now: bool = False) -> None:
         """Tell the pages what changed; at most every DOORBELL_SECONDS while busy."""
@@ -278,10 +293,10 @@ class Slot:
 
     def _wait(self) -> None:
         """Until there is work, a result, a due timer, or a tick has passed."""
-        due = timers.seconds_until_next()
-        if due is not None and due <= TICK_SECONDS:
-            self.looked_at = 0.0
-        timeout = TICK_SECONDS if due is None else min(max(due, 0.005), TICK_SECONDS)
+        self._look_at_timers()
+        now = time.monotonic()
+        next_look = max(self.due_at, self.fired_at + OVERDUE_SECONDS)
+        timeout = min(max(next_look - now, 0.001), TICK_SECONDS)
         connection.ensure_connection()
         database = connection.connection
         if any(True for _ in database.notifies(timeout=0)):
@@ -315,4 +330,4 @@ def _result(outcome: Outcome) -> advancing.Result:
             after = details.get("retry_after_seconds") or 0
             return advancing.Broken(message, kind, retryable, float(after), details=details)
         case InDoubt(message):
-            return advancing.Broken(message, "in_doubt", is_retryable=False)
+            return advancing.Broken(message, IN_DOUBT, is_retryable=False)

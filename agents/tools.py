@@ -25,11 +25,12 @@ _registered: dict[str, Tool] = {}
 
 @dataclass(frozen=True, slots=True)
 class Tool:
-    """A function and whether it is quick enough to run in the worker's own thread."""
+    """A function, whether it is quick enough for the worker's own thread, and may run twice."""
 
     name: str
     function: ToolFunction
     inline: bool = False
+    idempotent: bool = True
 
 
 class ToolFailure(Exception):
@@ -59,14 +60,21 @@ class UnknownTool(LookupError):
         super().__init__(f"No tool is registered under the name “{name}”.")
 
 
-def tool(name: str, *, inline: bool = False) -> Callable[[ToolFunction], ToolFunction]:
-    """Register a function as the tool `name`. Raises ValueError when another function has it."""
+def tool(
+    name: str, *, inline: bool = False, idempotent: bool = True
+) -> Callable[[ToolFunction], ToolFunction]:
+    """Register a function as the tool `name`. Raises ValueError when another function has it.
+
+    A repeated call carries the same idempotency key, and a tool that heeds it may be run again. Say
+    `idempotent=False` where even so the work would be done twice: what came of a call is then
+    asked of a person whenever it is not known.
+    """
 
     def register(function: ToolFunction) -> ToolFunction:
         taken = _registered.get(name)
         if taken is not None and taken.function is not function:
             raise ValueError(f"Two functions want to be the tool {name}.")
-        _registered[name] = Tool(name, function, inline)
+        _registered[name] = Tool(name, function, inline, idempotent)
         return function
 
     return register

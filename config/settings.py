@@ -35,6 +35,8 @@ HOST = text("HOST", "127.0.0.1")
 PORT = int(text("PORT", "8000"))
 LEASE_SECONDS = float(text("SIGNALBOX_LEASE_SECONDS", "30"))
 HEARTBEAT_SECONDS = float(text("SIGNALBOX_HEARTBEAT_SECONDS", "10"))
+# Minutes of waiting after which a ready task counts as one priority higher; 0: never.
+AGEING_MINUTES = float(text("SIGNALBOX_AGEING_MINUTES", "10"))
 WORKERS = int(text("SIGNALBOX_WORKERS", "2"))
 THREADS = int(text("SIGNALBOX_THREADS", "16"))
 EGRESS_ALLOW = words("SIGNALBOX_EGRESS_ALLOW")

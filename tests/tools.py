@@ -54,6 +54,20 @@ def wait_at_gate(input: dict[str, Any], call: Call) -> dict[str, Any]:
     return {"attempt": call.attempt}
 
 
+@tool("tests.only_once", idempotent=False)
+def only_once(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """As `wait_at_gate`, but not to be done twice; `order` makes it break off or return rubbish."""
+    result = wait_at_gate(input, call)
+    match input.get("order"):
+        case "break off":
+            raise ConnectionError("The line went dead.")
+        case "refuse":
+            raise ToolFailure("Not now.", retryable=True, kind="busy")
+        case "rubbish":
+            return {"amount": object()}
+    return {**result, "charge": f"ch_{call.attempt}"}
+
+
 @tool("tests.raise", inline=True)
 def raise_error(input: dict[str, Any], call: Call) -> dict[str, Any]:
     """Raises the built-in error that its input names."""

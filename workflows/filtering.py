@@ -58,7 +58,8 @@ class Filter:
         for rows in self._searches():
             ids.update(_sliced(rows, before, after, limit))
         ordered = sorted(ids, reverse=after is None)[:limit]
-        found = Execution.objects.select_related("workflow").only(*SHOWN).in_bulk(ordered)
+        rows = Execution.objects.select_related("workflow").only(*SHOWN)
+        found = rows.with_doubt().in_bulk(ordered)
         return [found[number] for number in ordered if number in found]
 
     def _searches(self) -> list[QuerySet[Execution]]:
@@ -66,7 +67,7 @@ class Filter:
         if not self.text:
             return [rows]
         named = Workflow.objects.filter(Q(name__icontains=self.text) | Q(key__icontains=self.text))
-        searches = [
+        searches: list[QuerySet[Execution]] = [
             rows.filter(workflow__in=list(named.values_list("pk", flat=True)[:100])),
             rows.filter(
                 workflow__in=list(Workflow.objects.values_list("pk", flat=True)),

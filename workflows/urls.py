@@ -14,6 +14,7 @@ from workflows.views import (
     streaming,
     triggering,
 )
+from workflows.views.verbs import VERBS
 
 urlpatterns: list[URLPattern] = [
     path("", home.home, name="home"),
@@ -35,6 +36,11 @@ urlpatterns: list[URLPattern] = [
         {"verb": "retry"},
         name="task_retry",
     ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/complete/",
+        operating.complete,
+        name="task_complete",
+    ),
     *(
         path(
             f"executions/<int:execution_id>/{verb}/",
@@ -42,7 +48,7 @@ urlpatterns: list[URLPattern] = [
             {"verb": verb},
             name=f"execution_{verb}",
         )
-        for verb in operating.VERBS
+        for verb in VERBS
     ),
     path("inbox/", approvals.inbox, name="inbox"),
     path("approvals/<int:approval_id>/", approvals.approval, name="approval"),

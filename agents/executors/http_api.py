@@ -11,6 +11,7 @@ from __future__ import annotations
 import os
 import ssl
 import threading
+from collections.abc import Mapping
 from functools import cache
 from http.cookiejar import DefaultCookiePolicy
 from typing import Any
@@ -42,18 +43,24 @@ def run(call: Call) -> Outcome:
     except BadRequestTemplate as problem:
         return Failed(cleaned_text(str(problem)), kind="configuration", retryable=False)
     exchange = Exchange(_timeout_seconds(call))
-    is_repeatable = request.method in SAFE_METHODS or bool(call.config.get("idempotent", True))
+    may_repeat = is_repeatable(call.config)
     try:
         answer = _answer(request, exchange)
     except EgressRefused as refused:
         return Failed(str(refused), kind="egress_refused", retryable=False)
     except (AnswerTooLarge, AnswerUnreadable) as problem:
-        return _unusable(problem, is_in_doubt=not is_repeatable)
+        return _unusable(problem, is_in_doubt=not may_repeat)
     except (httpx2.InvalidURL, httpx2.UnsupportedProtocol, httpx2.LocalProtocolError) as problem:
         return Failed(cleaned_text(str(problem)), kind="configuration", retryable=False)
     except httpx2.TransportError as problem:
-        return _lost(problem, is_in_doubt=exchange.is_sent and not is_repeatable)
-    return _judged(answer, call.config.get("accept", []), is_repeatable)
+        return _lost(problem, is_in_doubt=exchange.is_sent and not may_repeat)
+    return _judged(answer, call.config.get("accept", []), may_repeat)
+
+
+def is_repeatable(config: Mapping[str, Any]) -> bool:
+    """Whether the call may be made twice: by its method, or because the API heeds the key."""
+    method = str(config.get("method", "POST")).upper()
+    return method in SAFE_METHODS or bool(config.get("idempotent", True))
 
 
 def _timeout_seconds(call: Call) -> float:
@@ -127,10 +134,10 @@ def _unusable(problem: Exception, *, is_in_doubt: bool) -> Outcome:
     return Failed(str(problem), kind="bad_answer", retryable=False)
 
 
-def _judged(answer: Answer, accepted: list[int], is_repeatable: bool) -> Outcome:
+def _judged(answer: Answer, accepted: list[int], may_repeat: bool) -> Outcome:
     if 200 <= answer.status < 300 or answer.status in accepted:
         return Done({"status": answer.status, "body": cleaned(answer.body, BODY_LIMIT)})
-    if answer.status >= 500 and answer.status != 503 and not is_repeatable:
+    if answer.status >= 500 and answer.status != 503 and not may_repeat:
         return InDoubt(f"The API may have done the work although it says: {_told(answer)}")
     return Failed(
         _told(answer),

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import json
 import logging
+from collections.abc import Mapping
 from typing import Any
 
 from agents import tools
 from agents.executors.cleaning import cleaned, cleaned_text, encoded
-from agents.executors.contract import Call, Done, Failed, Outcome
+from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 
 logger = logging.getLogger(__name__)
 
@@ -25,8 +26,16 @@ def run(call: Call) -> Outcome:
         return _failed(failure)
     except (Exception, SystemExit) as crash:
         logger.exception("The tool %s crashed on task %s", tool.name, call.task_id)
-        return Failed(cleaned_text(f"{type(crash).__name__}: {crash}"), kind=type(crash).__name__)
-    return _checked(tool.name, result)
+        return _crashed(tool, crash)
+    return _checked(tool, result)
+
+
+def is_repeatable(config: Mapping[str, Any]) -> bool:
+    """Whether the tool may be run twice; one that is not there does nothing, however often."""
+    try:
+        return tools.get(str(config.get("tool", ""))).idempotent
+    except tools.UnknownTool:
+        return True
 
 
 def _failed(failure: tools.ToolFailure) -> Failed:
@@ -38,15 +47,24 @@ def _failed(failure: tools.ToolFailure) -> Failed:
     )
 
 
-def _checked(name: str, result: Any) -> Outcome:
+def _crashed(tool: tools.Tool, crash: BaseException) -> Outcome:
+    message = cleaned_text(f"{type(crash).__name__}: {crash}")
+    if not tool.idempotent:
+        return InDoubt(f"The tool broke off, perhaps after it had done its work. {message}")
+    return Failed(message, kind=type(crash).__name__)
+
+
+def _checked(tool: tools.Tool, result: Any) -> Outcome:
     if not isinstance(result, dict):
-        return _not_json(name, f"a result of type {type(result).__name__}, not a JSON object")
+        return _not_json(tool, f"a result of type {type(result).__name__}, not a JSON object")
     try:
         return Done(cleaned(json.loads(encoded(result))))
     except (TypeError, ValueError, RecursionError) as problem:
-        return _not_json(name, f"what JSON cannot hold: {problem}")
+        return _not_json(tool, f"what JSON cannot hold: {problem}")
 
 
-def _not_json(name: str, found: str) -> Failed:
-    message = cleaned_text(f"The tool {name} returned {found}.")
+def _not_json(tool: tools.Tool, found: str) -> Outcome:
+    message = cleaned_text(f"The tool {tool.name} returned {found}.")
+    if not tool.idempotent:
+        return InDoubt(f"The work may be done, but its result cannot be used. {message}")
     return Failed(message, kind="invalid_output", retryable=False)

@@ -6,6 +6,7 @@ from typing import Any
 
 from django.db import connection, transaction
 
+from agents import executors
 from agents.models import Agent
 from workflows.models import AgentSlot, Lane, LaneMember
 
@@ -30,6 +31,14 @@ def refresh_agent(agent: Agent) -> None:
         agents = list(Agent.objects.all())
         for lane in Lane.objects.select_for_update().order_by("pk"):
             refresh_lane(lane, agents)
+
+
+def refresh_repeatability() -> None:
+    """Whether each agent may do work twice, as the code of this process says it now."""
+    for agent in Agent.objects.only("key", "kind", "config"):
+        is_repeatable = executors.is_repeatable(agent.kind, agent.config)
+        stale = LaneMember.objects.filter(agent_key=agent.key).exclude(is_repeatable=is_repeatable)
+        stale.update(is_repeatable=is_repeatable)
 
 
 def forget_agent(key: str) -> None:
@@ -75,12 +84,17 @@ def _write_members(lane: Lane, members: list[Agent]) -> None:
     lane.members.exclude(agent_key__in=[agent.key for agent in members]).delete()
     LaneMember.objects.bulk_create(
         [
-            LaneMember(lane=lane, agent_key=agent.key, capacity=agent.max_concurrent_tasks)
+            LaneMember(
+                lane=lane,
+                agent_key=agent.key,
+                capacity=agent.max_concurrent_tasks,
+                is_repeatable=executors.is_repeatable(agent.kind, agent.config),
+            )
             for agent in members
         ],
         update_conflicts=True,
         unique_fields=["lane", "agent_key"],
-        update_fields=["capacity"],
+        update_fields=["capacity", "is_repeatable"],
     )
 
 

@@ -12,7 +12,7 @@ from agents import runner
 from tests.engine.conftest import at_work, together, wait_for_end
 from tests.factories import chain, kinds, make_agent, start, states, step, task
 from tests.tools import Gate
-from workflows.engine import advancing, sessions
+from workflows.engine import advancing, sessions, timers
 from workflows.models import AgentSlot, Execution, Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -124,8 +124,38 @@ def test_lost_work_has_no_more_attempts_than_the_task(gate: Callable[[str], Gate
             cursor.execute("SELECT workflows_fire_retries(10)")
         execution.refresh_from_db()
         assert (execution.state == "failed") == (lives == 1)
-    assert execution.error == "A: The worker that ran it was lost."
+    assert execution.error == "A: The worker that ran it was lost, as at 2 of 2 attempts."
     assert fences(execution) == [1, 2]
+
+
+def test_lost_work_has_the_retries_of_its_own_kind() -> None:
+    make_agent()
+    execution = start(
+        *chain("a"), retry_policy={**AT_ONCE, "by_kind": {"http_503": {"max_retries": 9}}}
+    )
+    for _ in range(3):
+        in_a_dying_worker()
+        sessions.reap()
+        timers.fire_due()
+    execution.refresh_from_db()
+    assert (execution.state, task(execution, "a").attempt) == ("failed", 3)
+    assert execution.error == "A: The worker that ran it was lost, as at 3 of 3 attempts."
+
+
+def test_only_attempts_whose_worker_was_lost_are_counted_so() -> None:
+    make_agent(tool="tests.fail")
+    execution = start(*chain("a"), retry_policy=AT_ONCE, input={"succeeds_at": 9})
+    in_a_dying_worker()
+    sessions.reap()
+    timers.fire_due()
+    session = sessions.open_session()
+    (work,) = advancing.exchange(session, [], 1)
+    advancing.report(session, [(work, advancing.Broken("It broke."))])
+    sessions.close_session(session)
+    timers.fire_due()
+    in_a_dying_worker()
+    sessions.reap()
+    assert task(execution, "a").error == "The worker that ran it was lost, as at 2 of 3 attempts."
 
 
 def test_a_session_whose_lease_ran_out_loses_its_work_and_its_late_result(
@@ -195,5 +225,8 @@ def test_poison_kills_exactly_as_many_workers_as_it_has_attempts() -> None:
     deaths = [ending_of_a_worker() for _ in range(4)]
     assert deaths == [-signal.SIGKILL] * 3 + [0]
     execution.refresh_from_db()
-    assert (execution.state, execution.error) == ("failed", "A: The worker that ran it was lost.")
+    assert (execution.state, execution.error) == (
+        "failed",
+        "A: The worker that ran it was lost, as at 3 of 3 attempts.",
+    )
     assert (task(execution, "a").attempt, states(other)) == (3, {"b": "completed"})

@@ -7,9 +7,10 @@ from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
 from agents import runner
+from tests.engine.conftest import Clock
 from tests.factories import chain, make_agent, register, step
 from workflows import engine
-from workflows.engine import advancing, sessions
+from workflows.engine import advancing, claiming, sessions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -85,6 +86,40 @@ def test_no_table_of_history_is_scanned_by_the_engine() -> None:
     assert scans() == before
     executions[2].refresh_from_db()
     assert executions[2].state == "completed"
+
+
+def test_ageing_reads_only_what_has_waited_long(clock: Clock) -> None:
+    register(step("a"))
+    with connection.cursor() as cursor:
+        cursor.execute(
+            "INSERT INTO workflows_task(id, execution_id, node, key, name, kind, lane, state, "
+            "priority, needs, waits_on, is_ready, waits_since, attempt, max_attempts, fence, "
+            "created_at) SELECT (n + 1000000)::bigint << 20, n + 1000000, 0, 'a', 'A', 'agent', 1, "
+            "'pending', 2, 0, 0, true, now(), 0, 1, 0, now() FROM generate_series(1, 20000) n"
+        )
+        cursor.execute("ANALYZE workflows_task")
+    engine.start_workflow("flow")
+    before = scans()
+    with CaptureQueriesContext(connection) as queries:
+        assert claiming.age() == 0
+    assert len(queries) == 1
+    read = reads()
+    assert claiming.age() == 0
+    assert reads() - read == 0, "20,000 tasks wait, and none of them long enough to be looked at"
+    clock.shift(11 * 60)
+    assert claiming.age() == claiming.RAISED_AT_ONCE
+    assert reads() - read <= 2 * claiming.RAISED_AT_ONCE
+    assert scans() == before
+
+
+def reads() -> int:
+    """How many rows of tasks have been fetched by index."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT pg_stat_force_next_flush()")
+        cursor.execute(
+            "SELECT idx_tup_fetch FROM pg_stat_user_tables WHERE relname = 'workflows_task'"
+        )
+        return cursor.fetchone()[0]
 
 
 def scans() -> dict[str, int]:

@@ -79,6 +79,22 @@ class Desk(RuleBasedStateMachine):
             assert has_failed
 
     @precondition(lambda self: self.runs)
+    @rule(data=st.data(), key=st.sampled_from(["a", "ask", "end"]))
+    def complete(self, data: st.DataObject, key: str) -> None:
+        run = self._one(data)
+        state = run.tasks.get(key=key).state
+        goes_on = run.state in ("pending", "running", "paused")
+        legal = {"failed": not run.is_final, "running": not run.is_final}
+        legal |= {"pending": goes_on, "paused": goes_on}
+        try:
+            engine.complete(run.pk, key, {"by": "hand"}, by=self.bob, reason="so ordered")
+        except IllegalTransition:
+            assert not legal.get(state, False)
+        else:
+            assert legal.get(state, False)
+            assert run.tasks.get(key=key).output == {"by": "hand"}
+
+    @precondition(lambda self: self.runs)
     @rule(data=st.data(), verdict=st.sampled_from(["approve", "reject"]))
     def decide(self, data: st.DataObject, verdict: str) -> None:
         run = self._one(data)

@@ -96,6 +96,53 @@ def test_only_the_named_kinds_of_errors_are_retried(retry_on: list[str], attempt
     assert (failed.state, failed.attempt, failed.error_kind) == ("failed", attempts, "ValueError")
 
 
+def test_a_kind_of_error_has_retries_and_delays_of_its_own(clock: Clock) -> None:
+    make_agent(tool="tests.fail")
+    policy = {
+        **DOUBLING,
+        "max_retries": 1,
+        "by_kind": {"broken": {"max_retries": 3, "max_delay": 2}},
+    }
+    execution = drained(start(step("a"), retry_policy=policy))
+    for _ in range(3):
+        clock.shift(3)
+        drained(execution)
+    assert (execution.state, task(execution, "a").attempt) == ("failed", 4)
+    assert delays(execution) == [1, 2, 2]
+
+
+def test_other_kinds_keep_the_workflows_number_of_retries() -> None:
+    make_agent(tool="tests.raise")
+    policy = {"max_retries": 1, "initial_delay": 0, "by_kind": {"KeyError": {"max_retries": 5}}}
+    execution = drained(start(step("a"), retry_policy=policy, input={"error": "ValueError"}))
+    assert (execution.state, task(execution, "a").attempt) == ("failed", 2)
+    execution = drained(start(step("a"), retry_policy=policy, input={"error": "KeyError"}))
+    assert (execution.state, task(execution, "a").attempt) == ("failed", 6)
+    assert task(execution, "a").attempt == task(execution, "a").max_attempts
+
+
+@pytest.mark.parametrize(("own", "attempts"), [(0, 1), (2, 3), (9, 6)])
+def test_the_smaller_of_the_tasks_and_the_kinds_own_number_holds(own: int, attempts: int) -> None:
+    make_agent(tool="tests.raise")
+    policy = {"initial_delay": 0, "by_kind": {"KeyError": {"max_retries": 5}}}
+    execution = drained(
+        start(step("a", max_retries=own), retry_policy=policy, input={"error": "KeyError"})
+    )
+    assert (execution.state, task(execution, "a").attempt) == ("failed", attempts)
+
+
+def test_an_operators_retry_gives_each_kind_its_own_number_afresh() -> None:
+    make_agent(tool="tests.raise")
+    policy = {"max_retries": 0, "initial_delay": 0, "by_kind": {"KeyError": {"max_retries": 2}}}
+    execution = drained(start(step("a"), retry_policy=policy, input={"error": "KeyError"}))
+    engine.retry(execution.pk, by=None)
+    drained(execution)
+    assert (execution.state, task(execution, "a").attempt) == ("failed", 6)
+    execution.tasks.update(input={"error": "ValueError"})
+    engine.retry(execution.pk, by=None)
+    assert (drained(execution).state, task(execution, "a").attempt) == ("failed", 7)
+
+
 def test_an_error_that_says_so_is_not_retried() -> None:
     make_agent(tool="tests.fail")
     execution = drained(start(step("a"), retry_policy=DOUBLING, input={"permanent": True}))

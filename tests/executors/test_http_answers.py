@@ -171,6 +171,12 @@ def test_a_lost_answer_of_what_must_not_happen_twice_is_in_doubt(server, call):
     assert isinstance(run("http", call(config)), InDoubt)
 
 
+def test_a_crash_after_such_a_call_was_sent_is_in_doubt_too(server, call):
+    config = {"url": server.answers("/404", "404 Not Found"), "accept": 5}
+    assert isinstance(run("http", call(config)), Failed)
+    assert isinstance(run("http", call(config | {"idempotent": False})), InDoubt)
+
+
 def test_what_was_never_sent_is_not_in_doubt(server, call):
     config = {"url": "http://127.0.0.1:1/", "idempotent": False}
     assert isinstance(run("http", call(config)), Failed)

@@ -5,7 +5,7 @@ import datetime
 import pytest
 
 from agents import tools
-from agents.executors import Done, Failed, run
+from agents.executors import Done, Failed, InDoubt, is_repeatable, run
 
 
 @pytest.fixture
@@ -45,6 +45,45 @@ def test_a_crash_is_a_failure_worth_another_try(tool, call):
         return {"x": 1 / 0}
 
     assert outcome_of(call) == Failed("ZeroDivisionError: division by zero", "ZeroDivisionError")
+
+
+@pytest.mark.parametrize("ends", ["crash", "leave", "text", "set"])
+def test_a_tool_that_must_not_run_twice_is_in_doubt_when_its_end_is_unclear(
+    monkeypatch, call, ends
+):
+    monkeypatch.setattr(tools, "_registered", dict(tools._registered))
+
+    @tools.tool("test.tool", idempotent=False)
+    def charge(input, call):
+        match ends:
+            case "crash":
+                raise ConnectionError("gone")
+            case "leave":
+                raise SystemExit(3)
+        return {"text": "done", "set": {"x": {1}}}[ends]
+
+    outcome = outcome_of(call)
+    assert isinstance(outcome, InDoubt)
+    assert {"crash": "gone", "leave": "3", "text": "str", "set": "JSON"}[ends] in outcome.message
+
+
+def test_what_such_a_tool_says_itself_holds(monkeypatch, call):
+    monkeypatch.setattr(tools, "_registered", dict(tools._registered))
+
+    @tools.tool("test.tool", idempotent=False)
+    def refuse(input, call):
+        raise tools.ToolFailure("Busy.", retryable=True, kind="busy")
+
+    assert outcome_of(call) == Failed("Busy.", "busy", True)
+
+
+def test_tools_may_run_twice_unless_they_say_otherwise(tool):
+    tool(lambda input, call: {})
+    assert is_repeatable("python", {"tool": "test.tool"})
+    assert is_repeatable("python", {"tool": "test.nowhere"})
+    tools._registered.pop("test.tool")
+    tools.tool("test.tool", idempotent=False)(lambda input, call: {})
+    assert not is_repeatable("python", {"tool": "test.tool"})
 
 
 def test_a_tool_cannot_end_the_worker(tool, call):

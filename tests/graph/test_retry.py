@@ -78,7 +78,63 @@ def test_only_named_errors_are_retried_but_lost_work_always_is() -> None:
         ({"retry_on": [1]}, 1),
         ({"tries": 3, "initial_delay": -1}, 2),
         ({"max_delay": float("nan")}, 1),
+        ({"max_retries": 2.5}, 1),
+        ({"by_kind": {"http_503": {"max_retries": 5, "initial_delay": 0.5}}}, 0),
+        ({"by_kind": {"http_503": {}, "timeout": {"jitter": None}}}, 0),
+        ({"by_kind": None}, 0),
+        ({"by_kind": ["http_503"]}, 1),
+        ({"by_kind": {"http_503": 5}}, 1),
+        ({"by_kind": {"http_503": {"max_retries": "5", "tries": 1}, "timeout": {"jitter": 2}}}, 3),
+        ({"by_kind": {"http_503": {"retry_on": []}}}, 1),
+        ({"by_kind": {"in_doubt": {"max_retries": 1}}}, 1),
     ],
 )
 def test_every_problem_of_a_policy_is_named(policy: dict[str, Any], count: int) -> None:
     assert len(problems(policy)) == count
+
+
+def test_a_problem_names_field_value_and_what_was_expected() -> None:
+    assert problems({"by_kind": {"http_503": {"max_retries": -1}}}) == [
+        "“by_kind.http_503.max_retries” is -1; a whole number from 0 to 100 was expected."
+    ]
+
+
+def test_a_kind_of_error_overrides_what_it_names() -> None:
+    policy = RetryPolicy.of(
+        {"initial_delay": 1, "max_delay": 9, "by_kind": {"http_503": {"initial_delay": 4}}}, None
+    )
+    assert [policy.on("http_503").delay(attempt) for attempt in (1, 2)] == [4, 8]
+    assert policy.on("timeout").delay(1) == 1
+    assert policy.on("http_503").max_delay == 9
+
+
+def test_a_kind_that_has_an_entry_is_retried_whatever_retry_on_names() -> None:
+    policy = RetryPolicy.of({"retry_on": ["timeout"], "by_kind": {"http_503": {}}}, None)
+    assert [policy.retries(kind) for kind in ("timeout", "http_503", "error")] == [
+        True,
+        True,
+        False,
+    ]
+
+
+RETRIES = st.integers(0, 100)
+KINDS = st.sampled_from(["timeout", "http_503", "lost"])
+
+
+@given(
+    RETRIES,
+    st.one_of(st.none(), RETRIES),
+    st.dictionaries(KINDS, st.fixed_dictionaries({}, optional={"max_retries": RETRIES})),
+    KINDS,
+    st.integers(0, 500),
+)
+def test_no_kind_is_tried_more_often_than_it_the_task_or_the_column_says(
+    workflows: int, own: int | None, by_kind: dict[str, Any], kind: str, used: int
+) -> None:
+    policy = RetryPolicy.of({"max_retries": workflows, "by_kind": by_kind}, own)
+    entry = by_kind.get(kind, {}).get("max_retries")
+    said = [number for number in (own, entry) if number is not None]
+    wanted = min(said) if said else workflows
+    assert policy.on(kind).max_retries == wanted
+    column = used + policy.max_attempts
+    assert policy.limit(kind, column) == used + wanted + 1 <= column

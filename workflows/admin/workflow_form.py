@@ -46,6 +46,11 @@ class WorkflowForm(forms.ModelForm):
             ),
             "timeout_minutes": _("Empty: no limit."),
             "variables": _("A JSON object; the start input is laid over it."),
+            "retry_policy": _(
+                "max_retries, initial_delay, backoff_multiplier, max_delay, jitter; retry_on lists "
+                'kinds of errors, by_kind gives single ones numbers of their own: {"http_503": '
+                '{"max_retries": 8}}.'
+            ),
         }
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:

@@ -14,13 +14,14 @@ from .executions import (
     start_workflow,
 )
 from .intake import publish_event, receive_event
-from .tasks import transition_state
+from .tasks import complete, transition_state
 from .triggers import register_trigger
 
 __all__ = [
     "cancel",
     "check_input",
     "compiled",
+    "complete",
     "decide",
     "get_execution_status",
     "off_event",

@@ -11,12 +11,15 @@ from django.db import transaction
 
 from workflows.errors import InvalidExpression
 from workflows.graph import routing
+from workflows.graph.retry import IN_DOUBT
+from workflows.models import Task
 from workflows.models.runs import task_id
 
 from . import approvals, claiming, events, graphs, transitions
 from .claiming import Work
 
 CHANCE = random.Random()
+TICK_SECONDS = 1.0  # idle sessions look by themselves this often
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +28,7 @@ class Completed:
 
     output: Mapping[str, Any]
     by: str | None = None
+    reason: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -50,6 +54,17 @@ class Released:
 
 
 Result = Completed | Broken | WaitsForPeople | Released
+
+
+def unreported(task: Task, error: str, kind: str) -> Broken:
+    """How an attempt ends of which its agent has not said what came of it.
+
+    Repeatable work is broken and may be tried again; other work is in doubt, for it may be done.
+    """
+    if task.is_repeatable or task.session is None:
+        return Broken(error, kind, by=transitions.SYSTEM)
+    text = f"{error} It may or may not have been done."
+    return Broken(text, IN_DOUBT, is_retryable=False, by=transitions.SYSTEM)
 
 
 def exchange(
@@ -90,13 +105,21 @@ def _apply(
 ) -> list[transitions.Effect]:
     outcomes = [_outcome(work, result) for work, result in results]
     waiting = [work for work, result in results if isinstance(result, WaitsForPeople)]
-    if not waiting:
+    is_due_soon = any(_is_due_soon(outcome) for outcome in outcomes)
+    if not (waiting or is_due_soon):
         return transitions.advance(session_id, outcomes, want)
     with transaction.atomic():
         effects = transitions.advance(session_id, outcomes, want)
         unapplied = {row.task_id for row in effects if row.what != "work"}
         approvals.open_for([work for work in waiting if work.task_id not in unapplied])
+        if is_due_soon:
+            transitions.wake_sessions()
     return effects
+
+
+def _is_due_soon(outcome: Mapping[str, Any]) -> bool:
+    """Whether it sets a timer that comes due before idle sessions look at the timers again."""
+    return outcome["to"] == "retry" and outcome["delay"] < TICK_SECONDS
 
 
 def _outcome(work: Work, result: Result) -> dict[str, Any]:
@@ -125,13 +148,18 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
         "routed_on": work.variables_version if step.reads_variables else None,
         "targets": [task_id(work.execution_id, target) for target in step.targets],
         "actor": result.by,
+        "data": {"reason": result.reason} if result.reason else None,
     }
 
 
 def _failed(work: Work, result: Broken) -> dict[str, Any]:
     policy = graphs.retry_policy(work.version_id, work.position)
-    again = result.is_retryable and work.attempt < work.max_attempts and policy.retries(result.kind)
-    delay = max(policy.jittered(work.attempt, CHANCE), result.retry_after) if again else None
+    may_again = result.is_retryable and policy.retries(result.kind)
+    again = may_again and work.attempt < policy.limit(result.kind, work.max_attempts)
+    delay = None
+    if again:
+        jittered = policy.on(result.kind).jittered(work.attempt, CHANCE)
+        delay = max(jittered, result.retry_after)
     return {
         "to": "retry" if again else "failed",
         "error": result.error,

@@ -6,12 +6,15 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
+from django.conf import settings
+
 from workflows.graph.shape import Node
 from workflows.models import Execution, Task
 
 from . import graphs, transitions
 
 ENGINE_LANE = 0
+RAISED_AT_ONCE = 500  # tasks
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +73,12 @@ def lent(effects: Iterable[transitions.Effect]) -> list[Work]:
         for row in effects
         if row.what == "work"
     ]
+
+
+def age() -> int:
+    """Raise what has waited long, so that more urgent work does not starve it; how many tasks."""
+    minutes = settings.AGEING_MINUTES
+    return transitions.age(minutes, RAISED_AT_ONCE) if minutes > 0 else 0
 
 
 def in_hand(task: Task) -> Work:

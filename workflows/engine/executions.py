@@ -101,7 +101,7 @@ def check_input(schema: Mapping[str, Any], given: Any) -> None:
 
 def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Steps in flight finish, nothing new starts, timers wait. Raises IllegalTransition."""
-    with _locked(execution_id, by) as execution:
+    with locked(execution_id, by) as execution:
         entries = through_running(execution, transitions.actor(by))
         entries.append(
             transitions.move(
@@ -120,7 +120,7 @@ def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -
 
 def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Go on after a pause; what finished meanwhile moves on. Raises IllegalTransition."""
-    with _locked(execution_id, by) as execution:
+    with locked(execution_id, by) as execution:
         if execution.state != State.PAUSED:
             raise IllegalTransition(execution.state, State.RUNNING, str(execution))
         entries = [
@@ -143,7 +143,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Stop it for good: nothing starts, late results are refused. Raises IllegalTransition."""
-    with _locked(execution_id, by) as execution:
+    with locked(execution_id, by) as execution:
         who = transitions.actor(by)
         _let_go(execution)
         entries = [
@@ -166,7 +166,7 @@ def retry(
 
     Raises UnknownTask, IllegalTransition when nothing of it has failed.
     """
-    with _locked(execution_id, by) as execution:
+    with locked(execution_id, by) as execution:
         if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
             raise UnknownTask()
         failed = list(execution.tasks.filter(state=State.FAILED))
@@ -235,7 +235,7 @@ def get_execution_status(execution_id: int) -> dict[str, Any]:
 
 
 @contextmanager
-def _locked(execution_id: int, by: AbstractBaseUser | None) -> Iterator[Execution]:
+def locked(execution_id: int, by: AbstractBaseUser | None) -> Iterator[Execution]:
     """The execution in a transaction of its own; a change that the table forbids is recorded."""
     try:
         with transaction.atomic():
@@ -329,7 +329,8 @@ def through_running(execution: Execution, by: str) -> list[transitions.Entry]:
     """PENDING -> RUNNING first, where the table knows no direct way."""
     if execution.state != State.PENDING:
         return []
-    return [transitions.move(execution, State.RUNNING, by=by, started_at=clock.now())]
+    since = execution.started_at or clock.now()
+    return [transitions.move(execution, State.RUNNING, by=by, started_at=since)]
 
 
 def _cancelled(subject: Execution | Task, by: str, reason: str) -> list[transitions.Entry]:
@@ -354,7 +355,7 @@ def _let_go(execution: Execution) -> None:
 def _make_ready(execution: Execution) -> None:
     reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
     waiting = execution.tasks.filter(state=State.PENDING, waits_on=0)
-    waiting.exclude(Exists(reserved)).update(is_ready=True)
+    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.now())
 
 
 def _renew_deadline(execution: Execution) -> None:

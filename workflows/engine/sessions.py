@@ -76,14 +76,23 @@ def _dead(own: int | None) -> list[int]:
 
 
 def _take_back(session_id: int) -> int:
-    lost = advancing.Broken("The worker that ran it was lost.", LOST, by=transitions.SYSTEM)
     with transaction.atomic():
         if not Session.objects.select_for_update().filter(pk=session_id).exists():
             return 0
         tasks = list(Task.objects.filter(session=session_id, state=State.RUNNING))
-        advancing.report(session_id, [(claiming.in_hand(task), lost) for task in tasks])
+        advancing.report(session_id, [(claiming.in_hand(task), _lost(task)) for task in tasks])
         AgentSlot.objects.filter(session=session_id).update(session=None)
         Session.objects.filter(pk=session_id).delete()
         if tasks:
             transitions.doorbell([task.execution_id for task in tasks], work=True)
     return len(tasks)
+
+
+def _lost(task: Task) -> advancing.Broken:
+    """Says how many of its attempts have ended so, once it is more than one."""
+    text = "The worker that ran it was lost."
+    failed = task.execution.audit_events.filter(task_id=task.pk, kind="task.failed")
+    before = failed.filter(data__error_kind=LOST).count()
+    if before:
+        text = f"The worker that ran it was lost, as at {before + 1} of {task.attempt} attempts."
+    return advancing.unreported(task, text, LOST)

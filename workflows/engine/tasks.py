@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Mapping
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -9,11 +11,20 @@ from django.db import transaction
 from django.db.models import F
 
 from workflows import clock
-from workflows.errors import IllegalTransition, UnknownExecution
+from workflows.errors import (
+    IllegalTransition,
+    InvalidExpression,
+    InvalidInput,
+    UnknownExecution,
+    UnknownTask,
+)
+from workflows.graph import routing
 from workflows.models import Execution, State, Task, Timer
 from workflows.models.states import is_allowed
 
-from . import advancing, approvals, claiming, events, executions, transitions
+from . import advancing, approvals, claiming, events, executions, graphs, transitions
+
+LARGEST_OUTPUT = 256 * 1024  # bytes of JSON, as of an agent
 
 
 def transition_state(
@@ -39,9 +50,83 @@ def transition_state(
         return False
 
 
-def complete_by_hand(task: Task, output: dict[str, Any], *, by: str) -> None:
+def complete(
+    execution_id: int,
+    task_id: int | str,
+    output: Mapping[str, Any],
+    *,
+    by: AbstractBaseUser | None,
+    reason: str = "",
+) -> Execution:
+    """Say that a task is done, with the output (a JSON object) that its agent would have given.
+
+    For a task that failed or is in doubt, waits, or runs; its agent's late result is refused. What
+    follows goes on as usual, unless another task of the execution has failed. Raises UnknownTask,
+    InvalidInput when an expression over the output cannot be evaluated, IllegalTransition.
+    """
+    given = dict(_checked(output))
+    with executions.locked(execution_id, by) as execution:
+        task = _task(execution, task_id)
+        if task is None:
+            raise UnknownTask()
+        if not may_be_completed(execution, task):
+            raise IllegalTransition(task.state, State.COMPLETED, str(task))
+        _check_expressions(execution, task, given)
+        _complete(execution, task, given, by=transitions.actor(by), reason=reason)
+        return executions.written(execution, [])
+
+
+def may_be_completed(execution: Execution, task: Task) -> bool:
+    """Whether the states of a task and its execution let a person complete the task."""
+    match task.state:
+        case State.FAILED | State.RUNNING:
+            return not execution.is_final
+        case State.PENDING | State.PAUSED:
+            return execution.state in (State.PENDING, State.RUNNING, State.PAUSED)
+    return False
+
+
+def complete_by_hand(task: Task, output: dict[str, Any], *, by: str, reason: str = "") -> None:
     """Complete a running task that no session holds; its execution is locked."""
-    advancing.report(None, [(claiming.in_hand(task), advancing.Completed(output, by=by))])
+    done = advancing.Completed(output, by=by, reason=reason)
+    advancing.report(None, [(claiming.in_hand(task), done)])
+
+
+def _checked(output: Any) -> Mapping[str, Any]:
+    if not isinstance(output, Mapping):
+        raise InvalidInput([f"output: {output!r} is not a JSON object"])
+    try:
+        size = len(json.dumps(dict(output), allow_nan=False))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput([f"output: it is not JSON: {error}"]) from error
+    if size > LARGEST_OUTPUT:
+        raise InvalidInput([f"output: {size} bytes; {LARGEST_OUTPUT} is the limit"])
+    return output
+
+
+def _check_expressions(execution: Execution, task: Task, output: Mapping[str, Any]) -> None:
+    """What cannot be routed would fail the task again: it is refused instead."""
+    graph = graphs.of(execution.version_id)
+    try:
+        routing.leave(graph, task.node, output, execution.variables)
+    except InvalidExpression as error:
+        raise InvalidInput([f"output: {error}"]) from error
+
+
+def _complete(
+    execution: Execution, task: Task, output: dict[str, Any], *, by: str, reason: str
+) -> None:
+    """FAILED -> PENDING -> RUNNING -> COMPLETED, or the part of it that is left, at one go."""
+    had_failed = execution.state == State.FAILED
+    if task.state == State.FAILED:
+        executions.reopen(execution, [task], by=by, reason=reason)
+        execution.refresh_from_db()
+    if task.state != State.RUNNING:
+        _plain(execution, task, State.RUNNING, by, reason)
+    complete_by_hand(_taken(task), output, by=by, reason=reason)
+    if had_failed:
+        transitions.end(execution.pk)
+    execution.refresh_from_db()
 
 
 def _task(execution: Execution, task_id: int | str) -> Task | None:
@@ -127,7 +212,8 @@ def _fields(task: Task, new: str) -> dict[str, Any]:
 def _begun(execution: Execution, who: str) -> list[transitions.Entry]:
     if execution.state != State.PENDING:
         return []
-    return [transitions.move(execution, State.RUNNING, by=who, started_at=clock.now())]
+    since = execution.started_at or clock.now()
+    return [transitions.move(execution, State.RUNNING, by=who, started_at=since)]
 
 
 def _record_refused(task: Task, new: str, who: str, reason: str) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 from django.db import connection, transaction
 from django.db.models import F
 
@@ -75,7 +77,7 @@ def _time_out_task(timer: Timer) -> None:
     if task is None:
         return
     error = f"No result within {task.timeout_seconds} seconds."
-    broken = advancing.Broken(error, "timeout", by=transitions.SYSTEM)
+    broken = advancing.unreported(task, error, "timeout")
     advancing.report(task.session, [(claiming.in_hand(task), broken)])
     transitions.doorbell([timer.execution_id], work=True)
 
@@ -84,6 +86,10 @@ def _time_out_execution(timer: Timer) -> None:
     execution = Execution.objects.get(pk=timer.execution_id)
     minutes = graphs.of(execution.version_id).timeout_minutes
     fail(timer.execution_id, f"It did not finish within {minutes} minutes.", "execution_timeout")
+
+
+def _stopped(task: Task, error: str, kind: str) -> advancing.Broken:
+    return replace(advancing.unreported(task, error, kind), is_retryable=False)
 
 
 def fail(execution_id: int, error: str, kind: str) -> None:
@@ -97,10 +103,12 @@ def fail(execution_id: int, error: str, kind: str) -> None:
             entries.append(transitions.move(task, State.RUNNING, by=transitions.SYSTEM))
         transitions.record(entries)
         running = execution.tasks.filter(state=State.RUNNING)
+        broken = {task.pk: _stopped(task, error, kind) for task in running}
         transitions.let_go(running)
         running.update(session=None, fence=F("fence") + 1)
-        broken = advancing.Broken(error, kind, is_retryable=False, by=transitions.SYSTEM)
-        advancing.report(None, [(claiming.in_hand(task), broken) for task in running.all()])
+        advancing.report(
+            None, [(claiming.in_hand(task), broken[task.pk]) for task in running.all()]
+        )
         approvals.cancel_open(execution_id)
         execution.refresh_from_db()
         if execution.state == State.RUNNING:

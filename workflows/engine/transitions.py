@@ -128,7 +128,12 @@ def doorbell(execution_ids: Sequence[int] = (), *topics: str, work: bool = False
         words.append("executions")
     _call("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, ",".join(words)])
     if work:
-        _call("SELECT pg_notify(%s, '')", [WORK_CHANNEL])
+        wake_sessions()
+
+
+def wake_sessions() -> None:
+    """Let waiting sessions look for work and at the timers, once this commits."""
+    _call("SELECT pg_notify(%s, '')", [WORK_CHANNEL])
 
 
 def start(version_id: int, runs: Sequence[Mapping[str, Any]]) -> list[int]:
@@ -170,6 +175,12 @@ def let_go(tasks: Iterable[Task]) -> None:
 def fire_retries(limit: int) -> list[int]:
     """Make tasks ready whose retry is due; the executions they belong to."""
     return [row[0] for row in _call("SELECT workflows_fire_retries(%s)", [limit])]
+
+
+def age(minutes: float, limit: int) -> int:
+    """Raise the rank of tasks that have waited so long at theirs; how many. See sql/age.sql."""
+    raised: int = _call("SELECT workflows_age(%s, %s)", [minutes, limit])[0][0]
+    return raised
 
 
 def _entry_of(subject: Model, old: str, new: str, *, by: str, reason: str) -> Entry:

@@ -26,11 +26,16 @@ class Lane(models.Model):
 
 
 class LaneMember(models.Model):
-    """An agent that may serve a lane; kept up to date by the orchestrator."""
+    """An agent that may serve a lane; kept up to date by the orchestrator.
+
+    `is_repeatable`: whether it may do the same work twice. Its tasks keep what it was when they
+    were lent, for whoever finds them lost knows no agents.
+    """
 
     lane = models.ForeignKey(Lane, on_delete=models.CASCADE, related_name="members")
     agent_key = models.CharField(max_length=100)
     capacity = models.PositiveIntegerField()
+    is_repeatable = models.BooleanField(default=True, db_default=True)
 
     class Meta:
         constraints = (

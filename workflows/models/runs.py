@@ -5,8 +5,10 @@ from typing import ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import F, Q, QuerySet
+from django.db.models import Exists, F, OuterRef, Q, QuerySet
 from django.utils.translation import gettext_lazy as _
+
+from workflows.graph.retry import IN_DOUBT
 
 from .definitions import Version, Workflow
 from .states import FINAL, Priority, State
@@ -14,8 +16,19 @@ from .states import FINAL, Priority, State
 SEQ_BITS = 20  # a task's id is execution_id << 20 | seq: its execution's tasks are one key range
 
 
+class ExecutionQuerySet(models.QuerySet["Execution"]):
+    def with_doubt(self) -> ExecutionQuerySet:
+        """Each says whether a task of it is in doubt (`has_doubt`), found by its range of ids."""
+        first = OuterRef("pk") * (1 << SEQ_BITS)
+        tasks = Task.objects.filter(pk__gte=first, pk__lt=first + (1 << SEQ_BITS))
+        doubted = tasks.filter(state=State.FAILED, error_kind=IN_DOUBT)
+        return self.annotate(has_doubt=Exists(doubted))
+
+
 class Execution(models.Model):
-    """One run of a version."""
+    """One run of a version. `has_doubt` is told by `with_doubt` only."""
+
+    has_doubt = False
 
     id = models.BigAutoField(primary_key=True)
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="executions")
@@ -49,6 +62,8 @@ class Execution(models.Model):
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
     deadline_at = models.DateTimeField(_("deadline"), null=True, blank=True)
 
+    objects = ExecutionQuerySet.as_manager()
+
     class Meta:
         ordering = ("-id",)
         verbose_name, verbose_name_plural = _("execution"), _("executions")
@@ -81,6 +96,11 @@ class Execution(models.Model):
         return self.state in FINAL
 
     @property
+    def shown_state(self) -> str:
+        """Its state, or "in_doubt" where it failed because nobody knows if a task was done."""
+        return IN_DOUBT if self.has_doubt and self.state == State.FAILED else self.state
+
+    @property
     def tasks(self) -> QuerySet[Task]:
         """Its tasks, by the key range that their ids share; no other index leads to them."""
         return Task.objects.filter(pk__gte=task_id(self.pk, 0), pk__lt=task_id(self.pk + 1, 0))
@@ -92,7 +112,11 @@ class Execution(models.Model):
 
 
 class Task(models.Model):
-    """One node in one run. `is_ready`: pending, nothing left to wait for, and allowed to start."""
+    """One node in one run. `is_ready`: pending, nothing left to wait for, and allowed to start.
+
+    `rank`: its priority, raised while it waits; `waits_since`: when it became ready or was last
+    raised. `is_repeatable`: whether the agent that it was last lent to may do it twice.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     execution = models.ForeignKey(
@@ -111,6 +135,8 @@ class Task(models.Model):
         _("state"), max_length=10, choices=State.choices, default=State.PENDING
     )
     priority = models.SmallIntegerField(_("priority"), default=Priority.NORMAL)
+    rank = models.SmallIntegerField(default=Priority.NORMAL, db_default=Priority.NORMAL)
+    waits_since = models.DateTimeField(null=True, blank=True)
     needs = models.IntegerField(default=0)
     waits_on = models.IntegerField(default=0)
     is_ready = models.BooleanField(default=False)
@@ -118,6 +144,7 @@ class Task(models.Model):
     max_attempts = models.SmallIntegerField(default=1)
     timeout_seconds = models.IntegerField(null=True, blank=True)
     agent_key = models.CharField(_("agent"), max_length=100, blank=True, default="", db_default="")
+    is_repeatable = models.BooleanField(default=True, db_default=True)
     session = models.BigIntegerField(null=True, blank=True)
     fence = models.IntegerField(default=0)
     input = models.JSONField(_("input"), null=True, blank=True)
@@ -142,10 +169,25 @@ class Task(models.Model):
             models.CheckConstraint(
                 condition=Q(waits_on__gte=0), name="a_task_never_waits_on_less_than_nothing"
             ),
+            models.CheckConstraint(
+                condition=Q(is_ready=False) | Q(waits_since__isnull=False),
+                name="a_ready_task_says_since_when",
+            ),
+            models.CheckConstraint(
+                condition=Q(is_ready=False)
+                | Q(rank=F("priority"))
+                | Q(rank__gt=F("priority"), rank__lt=Priority.CRITICAL),
+                name="waiting_raises_a_task_to_high_at_most",
+            ),
         )
         indexes: ClassVar = [
             models.Index(
-                "lane", F("priority").desc(), "id", name="ready_tasks", condition=Q(is_ready=True)
+                "lane", F("rank").desc(), "id", name="ready_tasks", condition=Q(is_ready=True)
+            ),
+            models.Index(
+                fields=("waits_since",),
+                name="ready_tasks_that_may_rise",
+                condition=Q(is_ready=True, rank__lt=Priority.HIGH),
             ),
             models.Index(
                 fields=("session",), name="running_tasks", condition=Q(state=State.RUNNING)
@@ -154,6 +196,16 @@ class Task(models.Model):
 
     def __str__(self) -> str:
         return f"{self.key} of #{self.execution_id}"
+
+    @property
+    def is_in_doubt(self) -> bool:
+        """Whether it failed in a way that leaves open if its work was done."""
+        return self.state == State.FAILED and self.error_kind == IN_DOUBT
+
+    @property
+    def shown_state(self) -> str:
+        """Its state, or "in_doubt"."""
+        return IN_DOUBT if self.is_in_doubt else self.state
 
     @property
     def duration(self) -> timedelta | None:

@@ -13,9 +13,11 @@ from django.http import QueryDict
 from django.utils.html import format_html
 from django.utils.safestring import SafeString, mark_safe
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy as _lazy
 from lucide.templatetags.lucide import lucide
 
 from workflows import clock
+from workflows.graph.retry import IN_DOUBT
 from workflows.models import Priority, State
 
 register = template.Library()
@@ -104,8 +106,9 @@ STATE_ICONS = {
     "filtered": "circle-slash",
     "skipped": "circle-slash",
     "invalid": "circle-x",
+    IN_DOUBT: "circle-question-mark",
 }
-LABELS = {str(value): label for value, label in State.choices}
+LABELS = {str(value): label for value, label in State.choices} | {IN_DOUBT: _lazy("In doubt")}
 
 
 @register.simple_tag

@@ -36,7 +36,7 @@ class DrawnNode:
 
     @property
     def state(self) -> str:
-        return self.task.state if self.task else ""
+        return self.task.shown_state if self.task else ""
 
     @property
     def attempts(self) -> str:

@@ -64,7 +64,7 @@ def execution_at(request: HttpRequest, execution_id: int, seq: int) -> HttpRespo
 def found(execution_id: int) -> Execution:
     """The execution with what its page names; raises Http404."""
     rows = Execution.objects.select_related("workflow", "version", "requested_by", "paused_by")
-    one = rows.defer(*WITHOUT_WEIGHT).filter(pk=execution_id).first()
+    one = rows.defer(*WITHOUT_WEIGHT).with_doubt().filter(pk=execution_id).first()
     if one is None:
         raise Http404
     return one

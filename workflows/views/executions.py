@@ -45,6 +45,7 @@ def executions_rows(request: HttpRequest) -> HttpResponse:
     words = request.GET.get("ids", "").split(",")[:MOST_ROWS]
     ids = [number for number in map(key, words) if number is not None]
     found = Execution.objects.filter(pk__in=ids).select_related("workflow").only(*SHOWN)
+    found = found.with_doubt()
     context = {"rows": rows(list(found), request), "is_swap": True}
     return render(request, "workflows/_rows.html", context)
 

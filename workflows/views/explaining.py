@@ -12,6 +12,8 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workflows import access
+from workflows.engine import graphs
+from workflows.graph.retry import IN_DOUBT
 from workflows.models import (
     AgentSlot,
     Approval,
@@ -27,7 +29,10 @@ from workflows.models import (
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A sentence in the colour of `state`; `due` counts down; `url` leads to what helps."""
+    """A sentence in the colour of `state`; `due` counts down; `url` leads to what helps.
+
+    `doubt`: the task of which somebody has to say whether it was done.
+    """
 
     state: str
     text: str
@@ -36,6 +41,7 @@ class Explanation:
     url: str = ""
     label: str = ""
     action: str = ""
+    doubt: Task | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,6 +79,9 @@ def _cancelled(now: Situation) -> Explanation:
 
 
 def _failed(now: Situation, user: Any) -> Explanation:
+    doubted = next((task for task in now.tasks if task.is_in_doubt), None)
+    if doubted:
+        return _in_doubt(doubted, now)
     broken = next((task for task in now.tasks if task.state == State.FAILED), None)
     text = _("It failed.")
     if broken:
@@ -83,6 +92,22 @@ def _failed(now: Situation, user: Any) -> Explanation:
     action = "retry" if user.has_perm(access.OPERATE) else ""
     detail = broken.error if broken and broken.error else now.execution.error
     return Explanation(State.FAILED, text, detail, action=action)
+
+
+def _in_doubt(task: Task, now: Situation) -> Explanation:
+    """What is known, and what is not."""
+    text = _(
+        "“%(task)s” is in doubt: %(agent)s began attempt %(attempt)s, and whether it took effect "
+        "is not known."
+    ) % {"task": task.name, "agent": task.agent_key, "attempt": task.attempt}
+    has_reported = any(
+        row.kind == "result.refused" and row.task_id == task.pk and "output" in row.data
+        for row in now.events
+    )
+    late = (
+        _("A result came too late to count: look at it, it is filled in.") if has_reported else ""
+    )
+    return Explanation(IN_DOUBT, text, f"{task.error} {late}".strip(), doubt=task)
 
 
 def _paused(now: Situation, user: Any) -> Explanation:
@@ -110,7 +135,7 @@ def _going_on(now: Situation, user: Any) -> Explanation:
         return blocked
     retry = next((timer for timer in now.timers if timer.kind == Timer.Kind.RETRY), None)
     if retry and not running:
-        return _retrying(retry, now.tasks)
+        return _retrying(retry, now)
     if running:
         return _running(running)
     if ready:
@@ -129,14 +154,15 @@ def _asking(approval: Approval, count: int, user: Any) -> Explanation:
     return Explanation(State.PAUSED, text, approval.title, url=url, label=label)
 
 
-def _retrying(timer: Timer, tasks: Sequence[Task]) -> Explanation:
-    task = next((task for task in tasks if task.pk == timer.task_id), None)
+def _retrying(timer: Timer, now: Situation) -> Explanation:
+    task = next((task for task in now.tasks if task.pk == timer.task_id), None)
     if task is None:
         return Explanation(State.PENDING, _("A retry is due."), due=timer.due_at)
+    policy = graphs.retry_policy(now.execution.version_id, task.node)
     text = _("“%(task)s” failed and is tried again (attempt %(next)s of %(most)s)") % {
         "task": task.name,
         "next": task.attempt + 1,
-        "most": task.max_attempts,
+        "most": policy.limit(task.error_kind, task.max_attempts),
     }
     return Explanation(State.PENDING, text, task.error, due=timer.due_at)
 

@@ -41,7 +41,7 @@ def _waiting(request: HttpRequest) -> object:
 
 
 def _failures() -> list[Execution]:
-    rows = Execution.objects.filter(state=State.FAILED).select_related("workflow")
+    rows = Execution.objects.filter(state=State.FAILED).select_related("workflow").with_doubt()
     shown = rows.only("id", "state", "error", "finished_at", "workflow__name", "workflow__key")
     return list(shown.order_by("-pk")[:SHOWN])
 

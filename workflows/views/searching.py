@@ -28,6 +28,6 @@ def search(request: HttpRequest) -> HttpResponse:
         named = Workflow.objects.filter(Q(name__icontains=text) | Q(key__icontains=text))
         context["workflows"] = list(named.only("key", "name", "published_id")[:SHOWN])
     if may_see and number is not None:
-        rows = Execution.objects.filter(pk=number).select_related("workflow")
+        rows = Execution.objects.filter(pk=number).select_related("workflow").with_doubt()
         context["executions"] = list(rows.only("id", "state", "workflow__name", "workflow__key"))
     return render(request, "workflows/_found.html", context)

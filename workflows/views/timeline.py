@@ -8,6 +8,7 @@ from datetime import datetime, timedelta
 
 from workflows import clock
 from workflows.audit.rebuild import Row
+from workflows.graph.retry import IN_DOUBT
 from workflows.models import AuditEvent, State, Task
 
 NARROWEST = 0.5  # percent: a bar that can still be seen
@@ -89,7 +90,8 @@ def timeline(
 def _step(lane: Lane, event: AuditEvent | Row) -> None:
     """Closes the bar that is open; running and paused open the next one."""
     new_state = str(event.new_state)
-    _close(lane, new_state, event.at)
+    is_in_doubt = (event.data or {}).get("error_kind") == IN_DOUBT
+    _close(lane, IN_DOUBT if is_in_doubt else new_state, event.at)
     if new_state in (State.RUNNING, State.PAUSED):
         lane.bars.append(Bar(new_state, event.at, None, event.attempt, event.agent_id or ""))
 

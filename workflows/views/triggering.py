@@ -17,11 +17,13 @@ from workflows import access
 from workflows.engine import schedules
 from workflows.engine import triggers as verbs
 from workflows.errors import WrongState
+from workflows.filtering import LARGEST
 from workflows.models import Event, Firing, State, Trigger
 
 from . import paging
-from .operating import LONGEST_REASON, Verb
+from .operating import LONGEST_REASON
 from .refusals import answered
+from .verbs import Verb
 
 FIRINGS_SHOWN = 25
 VERBS = {
@@ -150,7 +152,7 @@ def _last_firings(rows: list[Trigger]) -> dict[int, Firing]:
 
 def _found(trigger_id: int) -> Trigger:
     rows = Trigger.objects.select_related("workflow", "paused_by")
-    one = rows.filter(pk=min(trigger_id, paging.LARGEST)).first()
+    one = rows.filter(pk=min(trigger_id, LARGEST)).first()
     if one is None:
         raise Http404
     return one

@@ -33,5 +33,5 @@ addEventListener("resize", apply);
 document.addEventListener("htmx:oobAfterSwap", apply);
 document.addEventListener("htmx:afterSwap", apply);
 apply();
-const active = one(".diagram .node[data-state=running], .diagram .node[data-state=paused], .diagram .node[data-state=failed]");
+const active = one(".diagram .node[data-state=running], .diagram .node[data-state=paused], .diagram .node[data-state=failed], .diagram .node[data-state=in_doubt]");
 active?.scrollIntoView({ block: "nearest", inline: "center" });

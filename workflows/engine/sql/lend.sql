@@ -1,7 +1,8 @@
--- Lends up to p_want tasks to a session: highest priority first, oldest execution first, each to the
--- agent of its lane with the least load/cap. p_opened are tasks that have just become free to start;
--- those it does not lend it makes ready for others. p_freed names the agents whose units the session
--- has given back in this call, one entry per unit: they are handed on or released.
+-- Lends up to p_want tasks to a session: highest rank first (the priority, raised by waiting: age.sql),
+-- oldest execution first, each to the agent of its lane with the least load/cap. p_opened are tasks
+-- that have just become free to start; those it does not lend it makes ready for others. p_freed names
+-- the agents whose units the session has given back in this call, one entry per unit: they are handed
+-- on or released.
 --
 -- A running task of a session stands on one slot of its agent that the session holds, so a cap cannot
 -- be exceeded; while work flows, units pass from step to step and no slot is written. It skips what
@@ -15,13 +16,14 @@ DECLARE
     v_live bigint[]; v_floor integer; v_room integer;
     v_tasks bigint[]; v_lanes integer[];
     u_lanes integer[]; u_ids integer[]; u_agents text[]; u_slots bigint[];
+    u_repeatable boolean[]; v_repeatable boolean[] := '{}';
     v_agents text[] := '{}'; v_slots bigint[] := '{}'; v_used integer[] := '{}';
     v_candidates jsonb;
     i integer; j integer;
 BEGIN
     taken := '{}';
     IF cardinality(p_opened) > 0 THEN
-        SELECT array_agg(t.id), min(t.priority) INTO v_live, v_floor
+        SELECT array_agg(t.id), min(t.rank) INTO v_live, v_floor
         FROM workflows_task t JOIN workflows_execution x ON x.id = t.execution_id
         WHERE t.id = ANY (p_opened) AND x.state IN ('pending', 'running')
             AND NOT EXISTS (SELECT FROM workflows_agentslot s WHERE s.task = t.id);
@@ -39,28 +41,28 @@ BEGIN
         ),
         urgent AS MATERIALIZED (
             SELECT c.* FROM lanes CROSS JOIN LATERAL (
-                SELECT t.id, t.priority, t.lane
+                SELECT t.id, t.rank, t.lane
                 FROM workflows_task t JOIN workflows_audithead h ON h.execution_id = t.execution_id
-                WHERE t.is_ready AND t.lane = lanes.lane AND t.priority > v_floor
-                ORDER BY t.priority DESC, t.id LIMIT p_want
+                WHERE t.is_ready AND t.lane = lanes.lane AND t.rank > v_floor
+                ORDER BY t.rank DESC, t.id LIMIT p_want
                 FOR NO KEY UPDATE OF t, h SKIP LOCKED) AS c
             WHERE lanes.lane IS NOT NULL AND v_floor < 4
         ),
         others AS MATERIALIZED (
             SELECT c.* FROM lanes CROSS JOIN LATERAL (
-                SELECT t.id, t.priority, t.lane
+                SELECT t.id, t.rank, t.lane
                 FROM workflows_task t JOIN workflows_audithead h ON h.execution_id = t.execution_id
-                WHERE t.is_ready AND t.lane = lanes.lane AND t.priority <= coalesce(v_floor, 4)
-                ORDER BY t.priority DESC, t.id LIMIT v_room
+                WHERE t.is_ready AND t.lane = lanes.lane AND t.rank <= coalesce(v_floor, 4)
+                ORDER BY t.rank DESC, t.id LIMIT v_room
                 FOR NO KEY UPDATE OF t, h SKIP LOCKED) AS c
             WHERE lanes.lane IS NOT NULL AND v_room > 0
         ),
         found AS (
             SELECT * FROM urgent UNION ALL SELECT * FROM others UNION ALL
-            SELECT t.id, t.priority, t.lane FROM workflows_task t WHERE t.id = ANY (v_live)
+            SELECT t.id, t.rank, t.lane FROM workflows_task t WHERE t.id = ANY (v_live)
         )
-        SELECT array_agg(f.id ORDER BY f.priority DESC, f.id),
-            array_agg(f.lane ORDER BY f.priority DESC, f.id)
+        SELECT array_agg(f.id ORDER BY f.rank DESC, f.id),
+            array_agg(f.lane ORDER BY f.rank DESC, f.id)
         INTO v_tasks, v_lanes FROM found f;
     END IF;
 
@@ -70,7 +72,7 @@ BEGIN
             GROUP BY w.lane
         ),
         members AS MATERIALIZED (
-            SELECT m.lane_id AS lane, m.agent_key, m.capacity, w.n
+            SELECT m.lane_id AS lane, m.agent_key, m.capacity, m.is_repeatable, w.n
             FROM wanted w JOIN workflows_lanemember m ON m.lane_id = w.lane
         ),
         loads AS MATERIALIZED (
@@ -100,7 +102,8 @@ BEGIN
             ) AS s
         ),
         offers AS (
-            SELECT m.lane, u.agent_key, u.slot, u.id, (l.busy + u.nth)::float / m.capacity AS ratio
+            SELECT m.lane, u.agent_key, u.slot, u.id, m.is_repeatable,
+                (l.busy + u.nth)::float / m.capacity AS ratio
             FROM (SELECT u.*, (row_number() OVER ())::integer AS id FROM units u) AS u
             JOIN loads l ON l.agent_key = u.agent_key
             JOIN members m ON m.agent_key = u.agent_key
@@ -109,17 +112,19 @@ BEGIN
             array_agg(o.id ORDER BY o.lane, o.ratio, o.agent_key),
             array_agg(o.agent_key ORDER BY o.lane, o.ratio, o.agent_key),
             array_agg(o.slot ORDER BY o.lane, o.ratio, o.agent_key),
+            array_agg(o.is_repeatable ORDER BY o.lane, o.ratio, o.agent_key),
             (SELECT jsonb_object_agg(k.lane, k.list || n.rejected) FROM (
                 SELECT m.lane, jsonb_agg(jsonb_build_object('agent', m.agent_key, 'load', l.busy,
                     'cap', m.capacity) ORDER BY m.agent_key) AS list
                 FROM members m JOIN loads l ON l.agent_key = m.agent_key GROUP BY m.lane
             ) AS k JOIN workflows_lane n ON n.id = k.lane)
-        INTO u_lanes, u_ids, u_agents, u_slots, v_candidates FROM offers o;
+        INTO u_lanes, u_ids, u_agents, u_slots, u_repeatable, v_candidates FROM offers o;
 
         FOR i IN 1 .. cardinality(v_tasks) LOOP
             EXIT WHEN cardinality(taken) >= p_want;
             IF v_lanes[i] = 0 THEN
                 taken := taken || v_tasks[i]; v_agents := v_agents || ''::text;
+                v_repeatable := v_repeatable || true;
                 CONTINUE;
             END IF;
             LOOP
@@ -130,7 +135,7 @@ BEGIN
             END LOOP;
             CONTINUE WHEN j IS NULL;
             taken := taken || v_tasks[i]; v_agents := v_agents || u_agents[j];
-            v_used := v_used || u_ids[j];
+            v_used := v_used || u_ids[j]; v_repeatable := v_repeatable || u_repeatable[j];
             IF u_slots[j] IS NOT NULL THEN
                 v_slots := v_slots || u_slots[j];
             END IF;
@@ -139,7 +144,7 @@ BEGIN
 
     PERFORM workflows_hold(p_session, p_freed, v_agents, v_slots);
     IF cardinality(p_opened) > cardinality(taken) OR NOT p_opened <@ taken THEN
-        UPDATE workflows_task t SET waits_on = 0, is_ready = t.id = ANY (v_live)
+        UPDATE workflows_task t SET waits_on = 0, waits_since = v_now, is_ready = t.id = ANY (v_live)
         WHERE t.id = ANY (p_opened) AND NOT t.id = ANY (taken);
     END IF;
     IF cardinality(taken) = 0 THEN
@@ -147,9 +152,10 @@ BEGIN
     END IF;
     WITH took AS (
         UPDATE workflows_task t SET state = 'running', is_ready = false, waits_on = 0,
-            session = p_session, agent_key = c.agent, attempt = t.attempt + 1, fence = t.fence + 1,
-            started_at = v_now, finished_at = NULL
-        FROM unnest(taken, v_agents) AS c(id, agent)
+            session = p_session, agent_key = c.agent, is_repeatable = c.repeatable,
+            rank = t.priority, attempt = t.attempt + 1, fence = t.fence + 1, started_at = v_now,
+            finished_at = NULL
+        FROM unnest(taken, v_agents, v_repeatable) AS c(id, agent, repeatable)
         WHERE t.id = c.id AND t.id = ANY (taken)
         RETURNING t.id, t.execution_id, t.key, t.lane, t.attempt, t.fence, t.agent_key,
             t.timeout_seconds

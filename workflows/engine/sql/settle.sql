@@ -51,7 +51,8 @@ BEGIN
         WITH again AS (
             UPDATE workflows_task t SET state = 'pending', finished_at = NULL,
                 waits_on = (g."to" = 'retry')::integer,
-                is_ready = g."to" = 'released' AND x.state IN ('pending', 'running')
+                is_ready = g."to" = 'released' AND x.state IN ('pending', 'running'),
+                waits_since = v_now
             FROM unnest(p_given) AS g, workflows_execution x
             WHERE t.id = g.id AND t.id = ANY (s.done) AND g."to" IN ('retry', 'released')
                 AND x.id = t.execution_id

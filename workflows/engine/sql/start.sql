@@ -30,15 +30,16 @@ BEGIN
     SELECT id, 0, '' FROM unnest(v_ids) AS id;
 
     INSERT INTO workflows_task(
-        id, execution_id, node, key, name, kind, lane, state, priority, needs, waits_on, is_ready,
-        attempt, max_attempts, timeout_seconds, fence, created_at)
+        id, execution_id, node, key, name, kind, lane, state, priority, rank, needs, waits_on,
+        is_ready, waits_since, attempt, max_attempts, timeout_seconds, fence, created_at)
     SELECT v_ids[r.n] << 20 | t.node, v_ids[r.n], t.node, t.key, t.name, t.kind, t.lane, 'pending',
-        coalesce((r.run ->> 'explicit')::smallint, t.priority), t.waits_on, t.waits_on,
-        t.waits_on = 0, 0, t.max_attempts, t.timeout_seconds, 0, v_now
+        p.priority, p.priority, t.waits_on, t.waits_on, t.waits_on = 0,
+        CASE WHEN t.waits_on = 0 THEN v_now END, 0, t.max_attempts, t.timeout_seconds, 0, v_now
     FROM jsonb_array_elements(p_runs) WITH ORDINALITY AS r(run, n)
     CROSS JOIN jsonb_to_recordset(v_template) AS t(
         node integer, key text, name text, kind text, lane integer, priority smallint,
         waits_on integer, max_attempts smallint, timeout_seconds integer)
+    CROSS JOIN LATERAL (SELECT coalesce((r.run ->> 'explicit')::smallint, t.priority)) AS p(priority)
     ORDER BY r.n, t.node;
 
     IF v_minutes IS NOT NULL THEN
