@@ -60,7 +60,7 @@ def work() -> int:
 
 def _work_until(end: End) -> int:
     steps = 0
-    while not end.has_come:
+    while not end.has_come or _must_stay(end):
         try:
             steps += Slot(end).run()
         except (OperationalError, InterfaceError) as error:
@@ -69,9 +69,20 @@ def _work_until(end: End) -> int:
         except Exception:
             log.exception("A session broke off; what it ran is taken back and tried again.")
             _start_over()
-    if not end.is_last_call:
-        queue.fill_slots()
     return steps
+
+
+def _must_stay(end: End) -> bool:
+    """Leave the slot to whoever the queue sends next; while that cannot be asked, go on here."""
+    if end.is_last_call:
+        return False
+    try:
+        queue.fill_slots()
+    except queue.BrokerAway as error:
+        log.warning("The slot cannot go back through the queue; it works on. %s", error)
+        end.at = time.monotonic() + SLICE_SECONDS
+        return True
+    return False
 
 
 def drain() -> int:

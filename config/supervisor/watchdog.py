@@ -31,7 +31,7 @@ class Watchdog:
     stopping: threading.Event
     stalled: threading.Event = field(default_factory=threading.Event)
     _next_canary: float = 0.0
-    _database_back_at: float = 0.0
+    _ground_back_at: float = 0.0
     _server_due: float = 0.0
     _server_delay: float = 1.0
     _next_seal: float = 0.0
@@ -59,14 +59,16 @@ class Watchdog:
             self._server_delay = min(self._server_delay * 2, 30.0)
 
     def _tend_queue(self, worker: Child) -> None:
-        """Nobody can answer while the database is away, so its absence gives time anew."""
+        """Nobody can answer while database or broker is away: their absence gives time anew."""
         try:
             self._send_canary()
-            patient_until = max(worker.started_at, self._database_back_at) + GRACE_SECONDS
+            patient_until = max(worker.started_at, self._ground_back_at) + GRACE_SECONDS
             if time.monotonic() > patient_until and not queue.is_alive():
                 self.stalled.set()
+        except queue.BrokerAway:
+            self._ground_back_at = time.monotonic()
         except (DatabaseError, InterfaceError):
-            self._database_back_at = time.monotonic()
+            self._ground_back_at = time.monotonic()
             connection.close()
 
     def _send_canary(self) -> None:
