@@ -30,12 +30,21 @@ from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 from agents.models import Agent, Kind
 from agents.orchestrator import workforce
 from workflows import queue
-from workflows.engine import advancing, claiming, events, sessions, timers, transitions
+from workflows.engine import (
+    advancing,
+    claiming,
+    events,
+    lookout,
+    sessions,
+    timers,
+    transitions,
+)
 from workflows.engine.claiming import Work
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
-TICK_SECONDS = 1.0  # the longest an idle session waits: lost work and timers are looked for
+TICK_SECONDS = 1.0  # the longest the sweeper waits until it looks for lost work and due timers
+STANDBY_SECONDS = 5.0  # the longest that any other session waits
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
 INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
@@ -139,6 +148,8 @@ class Slot:
         self.in_flight = self.steps = 0
         self.changed: set[int] = set()
         self.leaves_work = self.is_lost = False
+        self.is_woken = True
+        self.view, self.is_view_fresh = lookout.View(), False
         self.rung_at = self.looked_at = self.agents_at = 0.0
         self.agents: dict[str, Agent] = {}
 
@@ -149,10 +160,12 @@ class Slot:
         pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="agent")
         try:
             self._loop(pool, until_quiet)
+            self._stand_down()
             sessions.close_session(self.session)
         except LeaseLost:
             log.error("Session %s lost its lease; its late results will be refused.", self.session)
             self.is_lost = True
+            self._stand_down()
             self._report_late()
         except (OperationalError, InterfaceError):
             self.is_lost = True
@@ -166,13 +179,14 @@ class Slot:
         results: list[tuple[Work, advancing.Result]] = []
         while True:
             self._keep_house()
-            works = self._exchange(results)
+            works = self._exchange(results) if results or self.is_woken else []
             for work in works:
                 if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
                     self._submit(pool, work)
             results = [result for work in works for result in self._done_here(work)]
             results += self._gathered()
             if works or results:
+                self.is_woken = True
                 continue
             self._ring(now=True)
             if not self.in_flight and (until_quiet or self.end.has_come):
@@ -184,6 +198,7 @@ class Slot:
     def _exchange(self, results: list[tuple[Work, advancing.Result]]) -> list[Work]:
         """Report what is done and take what is next."""
         room = self._room()
+        self.is_view_fresh = False
         works = advancing.exchange(self.session, results, room)
         self.steps += len(results)
         self.changed.update(work.execution_id for work, _ in results)
@@ -275,10 +290,28 @@ class Slot:
                 raise LeaseLost
             workforce.beat()
             self.renewed_at = now
-        if now - self.looked_at > TICK_SECONDS:
+        if now - self.looked_at > self._tick():
+            self._look_around()
+
+    def _look_around(self) -> None:
+        self.looked_at = time.monotonic()
+        self.view = lookout.look(self.session, is_sweeper=self.view.is_sweeper)
+        if self.view.has_dead:
             sessions.reap(self.session)
+        if self.view.has_due:
             timers.fire_due()
-            self.looked_at = now
+        self.is_view_fresh = not (self.view.has_dead or self.view.has_due)
+        self.is_woken |= self.view.has_ready or not self.is_view_fresh
+
+    def _tick(self) -> float:
+        if self.view.is_sweeper:
+            return TICK_SECONDS
+        return min(STANDBY_SECONDS, settings.HEARTBEAT_SECONDS)
+
+    def _stand_down(self) -> None:
+        if self.view.is_sweeper:
+            lookout.stand_down()
+            self.view = lookout.View()
 
     def _ring(self, *, now: bool = False) -> None:
         """Tell the pages what changed; at most every DOORBELL_SECONDS while busy."""
@@ -289,15 +322,19 @@ class Slot:
 
     def _wait(self) -> None:
         """Until there is work, a result, a due timer, or a tick has passed."""
-        due = timers.seconds_until_next()
-        if due is not None and due <= TICK_SECONDS:
+        if not self.is_view_fresh:
+            self._look_around()
+        due, tick = self.view.seconds_until_due, self._tick()
+        if due is not None and due <= tick:
             self.looked_at = 0.0
-        timeout = TICK_SECONDS if due is None else min(max(due, 0.005), TICK_SECONDS)
+        timeout = tick if due is None else min(max(due, 0.005), tick)
         connection.ensure_connection()
         database = connection.connection
+        was_early, self.is_woken = not self.is_view_fresh, True
         if any(True for _ in database.notifies(timeout=0)):
             return  # it came with the answer to another statement
-        select.select([database.fileno(), self.ear, self.end.ear], [], [], timeout)
+        heard, _, _ = select.select([database.fileno(), self.ear, self.end.ear], [], [], timeout)
+        self.is_woken = bool(heard) or was_early
         for _ in database.notifies(timeout=0):
             pass
         for ear in (self.ear, self.end.ear):

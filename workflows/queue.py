@@ -91,8 +91,7 @@ def send_canary() -> None:
 
     Raises BrokerAway.
     """
-    now = clock.now()
-    QueuePulse.objects.update_or_create(pk=1, defaults={"sent_at": now})
+    QueuePulse.note(sent_at=clock.now())
     if not get_broker().waiting(CANARY_JOB):
         async_task(CANARY_JOB, save=False)
 
