@@ -39,7 +39,7 @@ from workflows.engine import (
     timers,
     transitions,
 )
-from workflows.engine.claiming import Work
+from workflows.engine.claiming import LeaseLost, Work
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
@@ -131,10 +131,6 @@ class End:
         """Give the pipe back; nobody may wait on it any more."""
         os.close(self.ear)
         os.close(self.bell)
-
-
-class LeaseLost(Exception):
-    """Another session has taken over this one's work."""
 
 
 class Slot:

@@ -14,6 +14,10 @@ from . import graphs, transitions
 ENGINE_LANE = 0
 
 
+class LeaseLost(Exception):
+    """Others have taken over what this session ran."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One attempt, lent. `variables` are as of the claim, `variables_version` says which."""
