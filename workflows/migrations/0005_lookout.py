@@ -6,4 +6,4 @@ from workflows.engine import sql
 class Migration(migrations.Migration):
     dependencies = [("workflows", "0004_audit_checkpoints")]
 
-    operations = sql.install("look", "open", "lend", "advance")
+    operations = sql.install("look", "open", "end", "lend", "advance")
