@@ -31,14 +31,24 @@ from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 from agents.models import Agent, Kind
 from agents.orchestrator import lanes, workforce
 from workflows import queue
-from workflows.engine import advancing, claiming, events, sessions, timers, transitions
-from workflows.engine.claiming import Work
+from workflows.engine import (
+    advancing,
+    claiming,
+    events,
+    lookout,
+    sessions,
+    timers,
+    transitions,
+)
+from workflows.engine.claiming import LeaseLost, Work
 from workflows.graph.retry import IN_DOUBT
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
-TICK_SECONDS = advancing.TICK_SECONDS  # the longest an idle session waits before it looks around
+TICK_SECONDS = advancing.TICK_SECONDS  # the longest the sweeper waits before it looks around
+STANDBY_SECONDS = 5.0  # the longest that any other session waits
 OVERDUE_SECONDS = 0.05  # before a due timer that another holds is tried again
+OUTAGE_TOLD_SECONDS = 10.0  # between two lines about one outage of the database
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
 INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
@@ -62,20 +72,33 @@ def work() -> int:
 
 
 def _work_until(end: End) -> int:
-    steps = 0
-    while not end.has_come:
+    steps, told_at = 0, -OUTAGE_TOLD_SECONDS
+    while not end.has_come or _must_stay(end):
         try:
             lanes.refresh_repeatability()  # what a tool declares may have changed with the code
             steps += Slot(end).run()
         except (OperationalError, InterfaceError) as error:
-            log.warning("The database went away; trying again. %s", str(error).strip())
+            if time.monotonic() - told_at > OUTAGE_TOLD_SECONDS:
+                log.warning("The database went away; trying again. %s", str(error).strip())
+                told_at = time.monotonic()
             _start_over()
         except Exception:
             log.exception("A session broke off; what it ran is taken back and tried again.")
             _start_over()
-    if not end.is_last_call:
-        queue.fill_slots()
     return steps
+
+
+def _must_stay(end: End) -> bool:
+    """Leave the slot to whoever the queue sends next; while that cannot be asked, go on here."""
+    if end.is_last_call:
+        return False
+    try:
+        queue.fill_slots()
+    except queue.BrokerAway as error:
+        log.warning("The slot cannot go back through the queue; it works on. %s", error)
+        end.at = time.monotonic() + SLICE_SECONDS
+        return True
+    return False
 
 
 def drain() -> int:
@@ -117,10 +140,6 @@ class End:
         os.close(self.bell)
 
 
-class LeaseLost(Exception):
-    """Another session has taken over this one's work."""
-
-
 class Slot:
     """One session from open to close."""
 
@@ -132,6 +151,8 @@ class Slot:
         self.in_flight = self.steps = 0
         self.changed: set[int] = set()
         self.leaves_work = self.is_lost = False
+        self.is_woken = True
+        self.view, self.is_view_fresh = lookout.View(), False
         self.rung_at = self.looked_at = self.agents_at = self.fired_at = 0.0
         self.due_at = math.inf  # when the next timer is, as far as this session knows
         self.agents: dict[str, Agent] = {}
@@ -143,10 +164,12 @@ class Slot:
         pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="agent")
         try:
             self._loop(pool, until_quiet)
+            self._stand_down()
             sessions.close_session(self.session)
         except LeaseLost:
             log.error("Session %s lost its lease; its late results will be refused.", self.session)
             self.is_lost = True
+            self._stand_down()
             self._report_late()
         except (OperationalError, InterfaceError):
             self.is_lost = True
@@ -160,13 +183,14 @@ class Slot:
         results: list[tuple[Work, advancing.Result]] = []
         while True:
             self._keep_house()
-            works = self._exchange(results)
+            works = self._exchange(results) if results or self.is_woken else []
             for work in works:
                 if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
                     self._submit(pool, work)
             results = [result for work in works for result in self._done_here(work)]
             results += self._gathered()
             if works or results:
+                self.is_woken = True
                 continue
             self._ring(now=True)
             if not self.in_flight and (until_quiet or self.end.has_come):
@@ -178,10 +202,12 @@ class Slot:
     def _exchange(self, results: list[tuple[Work, advancing.Result]]) -> list[Work]:
         """Report what is done and take what is next."""
         room = self._room()
+        self.is_view_fresh = False
         works = advancing.exchange(self.session, results, room)
         self.steps += len(results)
         if any(isinstance(result, advancing.Broken) for _, result in results):
-            self._look_at_timers()
+            # A retry may have been set: even a session that stays busy fires it in time.
+            self._expect_timer(timers.seconds_until_next())
         self.changed.update(work.execution_id for work, _ in results)
         events.claimed(works)
         self.changed.update(work.execution_id for work in works)
@@ -271,18 +297,42 @@ class Slot:
                 raise LeaseLost
             workforce.beat()
             self.renewed_at = now
-        if now - self.looked_at > TICK_SECONDS:
-            sessions.reap(self.session)
-            claiming.age()
-            self.looked_at, self.due_at = now, now
-        if now >= self.due_at and now - self.fired_at > OVERDUE_SECONDS:
-            self.fired_at, self.due_at = now, math.inf
-            timers.fire_due()
+        if now - self.looked_at > self._tick():
+            self._look_around()
+        elif now >= self.due_at and now - self.fired_at > OVERDUE_SECONDS:
+            self._fire()
 
-    def _look_at_timers(self) -> None:
-        """A retry may have been set: even a session that stays busy fires it in time."""
-        due = timers.seconds_until_next()
-        self.due_at = math.inf if due is None else time.monotonic() + due
+    def _look_around(self) -> None:
+        self.looked_at = time.monotonic()
+        self.view = lookout.look(self.session, is_sweeper=self.view.is_sweeper)
+        self._expect_timer(self.view.seconds_until_due)
+        self.is_view_fresh = True
+        if self.view.has_dead:
+            sessions.reap(self.session)
+            self.is_view_fresh = False
+        if self.view.may_rise:
+            claiming.age()
+        if self.view.has_due and self.looked_at - self.fired_at > OVERDUE_SECONDS:
+            self._fire()
+        self.is_woken |= self.view.has_ready or not self.is_view_fresh
+
+    def _fire(self) -> None:
+        self.fired_at, self.due_at = time.monotonic(), math.inf
+        self.is_view_fresh, self.is_woken = False, True
+        timers.fire_due()
+
+    def _expect_timer(self, seconds: float | None) -> None:
+        self.due_at = math.inf if seconds is None else time.monotonic() + seconds
+
+    def _tick(self) -> float:
+        if self.view.is_sweeper:
+            return TICK_SECONDS
+        return min(STANDBY_SECONDS, settings.HEARTBEAT_SECONDS)
+
+    def _stand_down(self) -> None:
+        if self.view.is_sweeper:
+            lookout.stand_down()
+            self.view = lookout.View()
 
     def _ring(self, *, now: bool = False) -> None:
         """Tell the pages what changed; at most every DOORBELL_SECONDS while busy."""
@@ -293,15 +343,18 @@ class Slot:
 
     def _wait(self) -> None:
         """Until there is work, a result, a due timer, or a tick has passed."""
-        self._look_at_timers()
-        now = time.monotonic()
+        if not self.is_view_fresh:
+            self._look_around()
+        now, tick = time.monotonic(), self._tick()
         next_look = max(self.due_at, self.fired_at + OVERDUE_SECONDS)
-        timeout = min(max(next_look - now, 0.001), TICK_SECONDS)
+        timeout = min(max(next_look - now, 0.001), tick)
         connection.ensure_connection()
         database = connection.connection
+        was_early, self.is_woken = not self.is_view_fresh, True
         if any(True for _ in database.notifies(timeout=0)):
             return  # it came with the answer to another statement
-        select.select([database.fileno(), self.ear, self.end.ear], [], [], timeout)
+        heard, _, _ = select.select([database.fileno(), self.ear, self.end.ear], [], [], timeout)
+        self.is_woken = bool(heard) or was_early
         for _ in database.notifies(timeout=0):
             pass
         for ear in (self.ear, self.end.ear):

@@ -10,7 +10,7 @@ from pathlib import Path
 from csp.constants import NONE, SELF
 from django.utils.translation import gettext_lazy as _
 
-from config import keys, postgres
+from config import broker, keys, postgres
 
 BASE_DIR = Path(__file__).resolve().parent.parent
 
@@ -39,6 +39,7 @@ HEARTBEAT_SECONDS = float(text("SIGNALBOX_HEARTBEAT_SECONDS", "10"))
 AGEING_MINUTES = float(text("SIGNALBOX_AGEING_MINUTES", "10"))
 WORKERS = int(text("SIGNALBOX_WORKERS", "2"))
 THREADS = int(text("SIGNALBOX_THREADS", "16"))
+BROKER = text("SIGNALBOX_BROKER")
 EGRESS_ALLOW = words("SIGNALBOX_EGRESS_ALLOW")
 DEMO = flag("SIGNALBOX_DEMO", UNDER_TEST)
 PAYMENT_URL = text("SIGNALBOX_PAYMENT_URL")
@@ -123,7 +124,7 @@ Q_CLUSTER = {
     # One more than the work sessions: it is left for canaries and short jobs.
     "workers": WORKERS + 1,
     "orm": "default",
-    "broker_class": "workflows.queue.PostgresBroker",
+    **broker.cluster_options(BROKER),
     "timeout": None,
     "retry": 600,
     "max_attempts": 1,

@@ -8,4 +8,4 @@ from workflows.models import QueuePulse
 
 def answer_canary() -> None:
     """A canary came out of the queue: the cluster is alive."""
-    QueuePulse.objects.update_or_create(pk=1, defaults={"answered_at": clock.now()})
+    QueuePulse.note(answered_at=clock.now())

@@ -7,17 +7,22 @@ locks that outlive their holder, polling, and a cluster that looks idle but is d
 from __future__ import annotations
 
 import fcntl
+import logging
 import multiprocessing
 import os
 import socket
 import tempfile
 import threading
+import time
+from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from multiprocessing.util import Finalize
 from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django_q.brokers import get_broker
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
@@ -27,11 +32,13 @@ from django_q.tasks import async_task
 from workflows import clock
 from workflows.models import QueuePulse, Session
 
+log = logging.getLogger(__name__)
 CHANNEL = "signalbox_queue"
 WORK_JOB = "agents.runner.work"
 CANARY_JOB = "workflows.jobs.answer_canary"
 FRESH_SECONDS = 30.0
-LONGEST_WAIT = 5.0  # seconds a broker waits on LISTEN before it looks by itself
+LONGEST_WAIT = 5.0  # seconds a broker waits for a message before it looks by itself
+SWEEP_SECONDS = 10.0  # how often a host makes sure that each of its free slots has a wake-up
 SESSION_LOCKS = 1 << 62  # session n holds the advisory lock SESSION_LOCKS + n; 0 guards the queue
 LIVE_SESSIONS = """
     SELECT count(*) FROM workflows_session s
@@ -45,17 +52,29 @@ LIVE_SESSIONS = """
 """
 
 
-def wake() -> None:
-    """Queue wake-ups, in the caller's transaction, if no session is there to take the work.
+class BrokerAway(Exception):
+    """The queue's broker does not answer."""
 
-    Live sessions are woken by the doorbell of the transaction that made it.
+
+def wake() -> None:
+    """Queue wake-ups with the caller's transaction if no session is there to take the work.
+
+    Live sessions are woken by the doorbell of the transaction that made it. A broker outside the
+    database hears of it after the commit; when it is away, the sweep makes up for that.
     """
-    if not live_sessions():
+    if live_sessions():
+        return
+    if get_broker().is_transactional:
         _enqueue_slots(settings.WORKERS)
+    else:
+        transaction.on_commit(partial(_try, partial(_enqueue_slots, settings.WORKERS)))
 
 
 def fill_slots() -> None:
-    """Queue a wake-up for each work slot of this host that has no live session."""
+    """Queue a wake-up for each work slot of this host that has no live session.
+
+    Raises BrokerAway.
+    """
     _enqueue_slots(settings.WORKERS - live_sessions(socket.gethostname()))
 
 
@@ -68,10 +87,12 @@ def live_sessions(host: str | None = None) -> int:
 
 
 def send_canary() -> None:
-    """Send a message through the whole queue; `canary_age` tells when one last came out."""
-    now = clock.now()
-    QueuePulse.objects.update_or_create(pk=1, defaults={"sent_at": now})
-    if not _queued(CANARY_JOB):
+    """Send a message through the whole queue; `canary_age` tells when one last came out.
+
+    Raises BrokerAway.
+    """
+    QueuePulse.note(sent_at=clock.now())
+    if not get_broker().waiting(CANARY_JOB):
         async_task(CANARY_JOB, save=False)
 
 
@@ -173,10 +194,33 @@ class RobustQueue(Queue):
         self.size = FileLockedCounter()
 
 
-class PostgresBroker(ORM):
+class Sweeper:
+    """What a broker's reader does beside reading: no slot of its host stays without a wake-up.
+
+    It covers messages that were lost with a process or with the broker.
+    """
+
+    _next_sweep = 0.0
+
+    def sweep(self) -> None:
+        """Fill the host's free slots, if SWEEP_SECONDS have passed."""
+        now = time.monotonic()
+        if now >= self._next_sweep:
+            if self._next_sweep:
+                fill_slots()
+            self._next_sweep = now + SWEEP_SECONDS
+
+
+class PostgresBroker(Sweeper, ORM):
     """django-q2's ORM broker that waits on LISTEN and takes batches with SKIP LOCKED."""
 
+    is_transactional = True
     _listening: Any = None
+
+    def waiting(self, job: str) -> int:
+        """How many messages of a job nobody has taken yet."""
+        rows = OrmQ.objects.filter(key=self.list_key)[:100]
+        return sum(1 for row in rows if row.func() == job and not _is_taken(row))
 
     def enqueue(self, task: str) -> int:
         key: int = super().enqueue(task)
@@ -186,6 +230,7 @@ class PostgresBroker(ORM):
 
     def dequeue(self) -> list[tuple[int, str]] | None:
         try:
+            self.sweep()
             rows = self._take()
             if not rows:
                 self._wait()
@@ -230,13 +275,15 @@ def _enqueue_slots(wanted: int) -> None:
     with transaction.atomic():
         with connection.cursor() as cursor:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SESSION_LOCKS])
-        for _ in range(wanted - _queued(WORK_JOB)):
+        for _ in range(wanted - get_broker().waiting(WORK_JOB)):
             async_task(WORK_JOB, save=False)
 
 
-def _queued(job: str) -> int:
-    """Messages of a job that wait or have only just been taken."""
-    return sum(1 for row in OrmQ.objects.all()[:100] if row.func() == job and not _is_taken(row))
+def _try(send: Callable[[], None]) -> None:
+    try:
+        send()
+    except BrokerAway as error:
+        log.warning("No wake-up could be queued; it will be made up for. %s", error)
 
 
 def _is_taken(row: OrmQ) -> bool:
@@ -245,6 +292,6 @@ def _is_taken(row: OrmQ) -> bool:
 
 def _on_spawn(**_: Any) -> None:
     try:
-        fill_slots()
+        _try(fill_slots)
     except (OperationalError, InterfaceError):
         connections[Conf.ORM].close()

@@ -17,6 +17,7 @@ from workflows.audit import checkpoints
 from workflows.errors import WorkflowError
 
 CANARY_SECONDS = 10.0
+LOOK_SECONDS = 5.0
 SEAL_SECONDS = 10.0
 GRACE_SECONDS = 30.0
 TICK_SECONDS = 1.0
@@ -32,7 +33,8 @@ class Watchdog:
     stopping: threading.Event
     stalled: threading.Event = field(default_factory=threading.Event)
     _next_canary: float = 0.0
-    _database_back_at: float = 0.0
+    _next_look: float = 0.0
+    _ground_back_at: float = 0.0
     _server_due: float = 0.0
     _server_delay: float = 1.0
     _next_seal: float = 0.0
@@ -60,15 +62,23 @@ class Watchdog:
             self._server_delay = min(self._server_delay * 2, LONGEST_PAUSE_SECONDS)
 
     def _tend_queue(self, worker: Child) -> None:
-        """Nobody can answer while the database is away, so its absence gives time anew."""
+        """Nobody can answer while database or broker is away: their absence gives time anew."""
         try:
             self._send_canary()
-            patient_until = max(worker.started_at, self._database_back_at) + GRACE_SECONDS
-            if time.monotonic() > patient_until and not queue.is_alive():
-                self.stalled.set()
+            self._look_after(worker)
+        except queue.BrokerAway:
+            self._ground_back_at = time.monotonic()
         except (DatabaseError, InterfaceError):
-            self._database_back_at = time.monotonic()
+            self._ground_back_at = time.monotonic()
             connection.close()
+
+    def _look_after(self, worker: Child) -> None:
+        now = time.monotonic()
+        patient_until = max(worker.started_at, self._ground_back_at) + GRACE_SECONDS
+        if now >= self._next_look and now > patient_until:
+            self._next_look = now + LOOK_SECONDS
+            if not queue.is_alive():
+                self.stalled.set()
 
     def _send_canary(self) -> None:
         if time.monotonic() >= self._next_canary:

@@ -77,7 +77,8 @@ def at_work(number: int = 1) -> Iterator[None]:
 
 def _run(end: runner.End) -> None:
     try:
-        runner.Slot(end).run()
+        while not end.has_come:
+            runner.Slot(end).run()  # which ends early when it loses its lease
     finally:
         connection.close()
 

@@ -4,15 +4,17 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from datetime import timedelta
 
 import pytest
-from django.db import connection
+from django.db import connection, transaction
 
 from agents import runner
 from tests.engine.conftest import at_work, together, wait_for_end
 from tests.factories import chain, kinds, make_agent, start, states, step, task
 from tests.tools import Gate
-from workflows.engine import advancing, sessions, timers
+from workflows import clock
+from workflows.engine import advancing, claiming, sessions, timers
 from workflows.models import AgentSlot, Execution, Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -71,6 +73,29 @@ def test_a_living_session_is_left_alone() -> None:
     advancing.report(session, [(work, advancing.Completed({}))])
     sessions.close_session(session)
     assert states(execution) == {"a": "completed"}
+
+
+def test_a_session_whose_work_was_taken_back_is_lent_nothing() -> None:
+    make_agent()
+    start(*chain("a"))
+    session = sessions.open_session()
+    Session.objects.filter(pk=session).update(expires_at=clock.now() - timedelta(seconds=1))
+    together(sessions.reap)
+    with pytest.raises(claiming.LeaseLost):
+        advancing.exchange(session, [], 1)
+
+
+def test_nobody_takes_work_back_while_more_of_it_is_being_lent() -> None:
+    make_agent()
+    execution = start(*chain("a"), retry_policy=AT_ONCE)
+    session = sessions.open_session()
+    Session.objects.filter(pk=session).update(expires_at=clock.now() - timedelta(seconds=1))
+    with transaction.atomic():
+        assert len(advancing.exchange(session, [], 1)) == 1
+        together(sessions.reap)
+        assert Session.objects.filter(pk=session).exists()
+    together(sessions.reap)
+    assert states(execution) == {"a": "pending"}
 
 
 def test_a_session_that_works_keeps_its_lease(gate: Callable[[str], Gate]) -> None:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import threading
+import time
+
 import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
@@ -10,10 +13,12 @@ from agents import runner
 from tests.engine.conftest import Clock
 from tests.factories import chain, make_agent, register, step
 from workflows import engine
-from workflows.engine import advancing, claiming, sessions
+from workflows.engine import advancing, claiming, lookout, sessions
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+# BEGIN, row, lock, LISTEN, COMMIT; one exchange; and BEGIN, row, COMMIT, UNLISTEN, unlock.
+OF_THE_SESSION = 11
 HISTORY = """
 INSERT INTO workflows_execution(id, workflow_id, version_id, state, priority, input, variables,
     variables_version, open_tasks, created_at, finished_at)
@@ -131,3 +136,34 @@ def scans() -> dict[str, int]:
             "('workflows_task', 'workflows_auditevent', 'workflows_execution') ORDER BY relname"
         )
         return dict(cursor.fetchall())
+
+
+def test_an_idle_tick_is_one_statement(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TICK_SECONDS", 0.01)
+    asked = of_an_idle_session(0.5)
+    looks = [statement for statement in asked if "workflows_look" in statement]
+    assert len(looks) > 10
+    assert len(asked) - len(looks) == OF_THE_SESSION + 1, "it stands down as the sweeper"
+
+
+def test_only_one_session_of_all_looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(runner, "TICK_SECONDS", 0.01)
+    sweeper = connection.copy()
+    with sweeper.cursor() as cursor:
+        cursor.execute("SELECT pg_advisory_lock(%s)", [lookout.SWEEPER_LOCK])
+    asked = of_an_idle_session(0.5)
+    sweeper.close()
+    assert sum("workflows_look" in statement for statement in asked) == 2
+    assert len(asked) == OF_THE_SESSION + 2
+
+
+def of_an_idle_session(seconds: float) -> list[str]:
+    """The statements of a session that finds nothing to do for so long."""
+    end = runner.End(time.monotonic() + 60)
+    bell = threading.Timer(seconds, end.come_now)
+    bell.start()
+    with CaptureQueriesContext(connection) as queries:
+        runner.Slot(end).run()
+    bell.join()
+    end.close()
+    return [query["sql"] for query in queries]

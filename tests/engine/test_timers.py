@@ -34,7 +34,7 @@ def asleep() -> bool:
     with connection.cursor() as cursor:
         cursor.execute(
             "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() "
-            "AND pid <> pg_backend_pid() AND state = 'idle' AND query LIKE '%%min(due_at)%%'"
+            "AND pid <> pg_backend_pid() AND state = 'idle' AND query LIKE '%%workflows_look%%'"
         )
         return cursor.fetchone()[0] == 1
 

@@ -136,11 +136,14 @@ class Product:
 
 
 @contextmanager
-def running(gateway: str = "", within: Path = Path("/tmp")) -> Iterator[Product]:
-    """A first start in a new directory, with the demo; `gateway` is one of the caller's own."""
+def running(gateway: str = "", within: Path = Path("/tmp"), **more: str) -> Iterator[Product]:
+    """A first start in a new directory, with the demo; `gateway` is one of the caller's own.
+
+    `more` is added to its environment.
+    """
     parent = Path(tempfile.mkdtemp(prefix="sb-", dir=within))
     parent.chmod(0o711)
-    product = _started(parent, gateway)
+    product = _started(parent, gateway, more)
     try:
         product.wait_until_ready()
         yield product
@@ -152,7 +155,7 @@ def running(gateway: str = "", within: Path = Path("/tmp")) -> Iterator[Product]
         shutil.rmtree(parent)
 
 
-def _started(parent: Path, gateway: str) -> Product:
+def _started(parent: Path, gateway: str, more: dict[str, str]) -> Product:
     elsewhere = {
         "SIGNALBOX_PAYMENT_URL": gateway,
         "SIGNALBOX_EGRESS_ALLOW": gateway.removeprefix("http://"),
@@ -164,6 +167,6 @@ def _started(parent: Path, gateway: str) -> Product:
             cwd=PROJECT,
             stdout=out,
             stderr=subprocess.STDOUT,
-            env=environment(data, SIGNALBOX_DEMO="1", **(elsewhere if gateway else {})),
+            env=environment(data, SIGNALBOX_DEMO="1", **(elsewhere if gateway else {}), **more),
         )
     return Product(process, data, log, gateway)

@@ -73,7 +73,8 @@ def exchange(
     """Apply the results of a session's work, each exactly once, and lend it up to `want` tasks.
 
     A result routed on variables that another branch changed meanwhile is routed again; one whose
-    lease has passed on is stored in the audit and refused.
+    lease has passed on is stored in the audit and refused. Raises LeaseLost, after all that, when
+    the session itself has been taken for dead.
     """
     works: list[Work] = []
     left = list(results)
@@ -86,6 +87,8 @@ def exchange(
         if late:
             _record_refused([pair for pair in left if pair[0].task_id in late])
         events.announce(left, effects)
+        if any(effect.what == "gone" for effect in effects):
+            raise claiming.LeaseLost
         left = [
             (_reread(work, stale[work.task_id]), result)
             for work, result in left

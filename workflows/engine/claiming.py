@@ -17,6 +17,10 @@ ENGINE_LANE = 0
 RAISED_AT_ONCE = 500  # tasks
 
 
+class LeaseLost(Exception):
+    """Others have taken over what this session ran."""
+
+
 @dataclass(frozen=True, slots=True)
 class Work:
     """One attempt, lent. `variables` are as of the claim, `variables_version` says which."""

@@ -22,14 +22,6 @@ from . import (
 )
 
 BATCH = 500
-NEXT = """
-    SELECT extract(epoch FROM least(
-        (SELECT min(due_at) FROM workflows_timer WHERE NOT is_held),
-        (SELECT min(next_due_at) FROM workflows_trigger WHERE next_due_at IS NOT NULL),
-        (SELECT workflows_now() WHERE EXISTS (
-            SELECT FROM workflows_firing WHERE outcome = 'waiting'))
-    ) - workflows_now())::float
-"""
 
 
 def fire_due() -> int:
@@ -46,9 +38,9 @@ def fire_due() -> int:
 
 
 def seconds_until_next() -> float | None:
-    """Seconds until the next timer is due (0 when it is overdue), None when there is none."""
+    """Seconds until something is due (0 when it is overdue), None when nothing is."""
     with connection.cursor() as cursor:
-        cursor.execute(NEXT)
+        cursor.execute("SELECT workflows_seconds_until_due()")
         seconds = cursor.fetchone()[0]
     return None if seconds is None else max(0.0, seconds)
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
@@ -98,6 +99,12 @@ class QueuePulse(models.Model):
 
     def __str__(self) -> str:
         return f"answered {self.answered_at}"
+
+    @classmethod
+    def note(cls, **moments: datetime) -> None:
+        """Write moments into the one row; a single statement once it is there."""
+        if not cls.objects.filter(pk=1).update(**moments):
+            cls.objects.update_or_create(pk=1, defaults=moments)
 
 
 class Assignment(models.Model):

@@ -2,77 +2,124 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import time
 from argparse import ArgumentParser
-from typing import Any
+from collections.abc import Mapping
+from statistics import median
+from typing import Any, NoReturn
 
 from django.core.management.base import BaseCommand
 
-from config.bench import floor
+from config.bench import floor, goals, installation
 from config.bench.scratch import PROJECT, scratch_database
+
+WIDTHS, WIDEST = (100, 1000), 10_000  # publishing the widest takes most of a minute
+MIB = 2**20
 
 
 class Command(BaseCommand):
     help = "Measure the engine beside the database's own limit, in one run, on this machine."
 
     def add_arguments(self, parser: ArgumentParser) -> None:
+        parser.add_argument("--full", action="store_true", help="longer, and with a long history")
         parser.add_argument("--executions", type=int, default=2000, help="five-step chains to run")
-        parser.add_argument("--seconds", type=int, default=5, help="of each pgbench run")
+        parser.add_argument("--seconds", type=int, default=3, help="of each pgbench run")
         parser.add_argument(
-            "--history", type=int, default=0, help="finished executions to add first"
+            "--history", type=int, default=0, help="finished executions to add (--full: 1000000)"
         )
-        parser.add_argument("--threads", type=int, default=64, help="threads of a session")
+        parser.add_argument("--threads", type=int, default=128, help="threads of a session")
         parser.add_argument("--json", action="store_true", help="print one JSON document")
 
     def handle(self, *args: Any, **options: Any) -> None:
+        self.full = options["full"]
+        self.widths = (*WIDTHS, WIDEST) if self.full else WIDTHS
+        began = time.monotonic()
+        signal.signal(signal.SIGTERM, _end)
+        found = {"load_before": os.getloadavg()[0]}
         with scratch_database(options["threads"]) as environment:
-            found = self._measured(environment, options)
+            found |= self._measured(environment, options)
+        found |= self._of_an_installation() | {"load_after": os.getloadavg()[0]}
         if options["json"]:
             self.stdout.write(json.dumps(found))
         else:
-            for name, value in found.items():
-                self.stdout.write(f"{name:<44}{value:>14,.4g}")
+            self.stdout.write("\n".join(goals.lines(found)))
+        self.stderr.write(f"It took {time.monotonic() - began:.0f} s.")
 
-    def _measured(self, environment: dict[str, str], options: dict[str, Any]) -> dict[str, float]:
-        url, number, seconds = (
-            environment["DATABASE_URL"],
-            str(options["executions"]),
-            options["seconds"],
-        )
-        found: dict[str, float] = {"load average before": os.getloadavg()[0]}
+    def _measured(
+        self, environment: Mapping[str, str], options: Mapping[str, Any]
+    ) -> dict[str, float]:
+        url, number = environment["DATABASE_URL"], str(options["executions"])
+        seconds, rounds = (10, "5") if self.full else (options["seconds"], "3")
         floor.prepare(url)
-        found["limit: one step per commit, 8 clients, /s"] = floor.one_step_per_commit(url, seconds)
-        found["limit: 50 steps per statement, 2 clients, /s"] = floor.fifty_steps_per_statement(
-            url, seconds
-        )
-        found["limit: one bare commit, ms"] = floor.commit_seconds(url, seconds) * 1e3
-        inside = self._run(environment, "in_process", number)
-        found["in process, two sessions: steps/s"] = inside["steps_per_second"]
-        through = self._run(environment, "cluster", number)
-        found["qcluster, two workers: steps/s"] = through["steps_per_second"]
-        found["qcluster, two workers: executions/s"] = through["executions_per_second"]
-        for name in ("execution", "step"):
-            for share in ("p50", "p95"):
-                found[f"idle, one {name}: {share}, ms"] = through[f"{name}_{share}"] * 1e3
-        for width in (100, 1000, 4000):
-            fan = self._run(environment, "fan_out", str(width))
-            found[f"fan-out of {width} and its join: us per task"] = fan["us_per_task"]
+        floors = [self._floor(url, seconds)]
+        inside = self._run(environment, "in_process", number, rounds)
+        through = self._run(environment, "cluster", number, rounds)
+        floors.append(self._floor(url, seconds))
         waits = self._run(environment, "waiting", number)
-        found["steps that wait 50 ms, two workers: /s"] = waits["steps_per_second"]
-        if options["history"]:
-            self._run(environment, "history", str(options["history"]))
-            after = self._run(environment, "in_process", number)
-            found["in process after history: steps/s"] = after["steps_per_second"]
-            found["ratio: after history / before"] = (
-                after["steps_per_second"] / inside["steps_per_second"]
-            )
+        fans = self._run(environment, "fan_out", *map(str, self.widths))
+        floors.append(self._floor(url, seconds))
+        found = _floors(floors) | {
+            "process_steps": inside["best"],
+            "cluster_steps": through["best"],
+            "cluster_executions": through["best"] / 5,
+            "waiting_steps": waits["steps_per_second"],
+        }
+        found |= {
+            f"{name}_{share}_ms": through[f"{name}_{share}"] * 1e3
+            for name in ("execution", "first_step", "step")
+            for share in ("p50", "p95")
+        }
+        found |= {f"fan_{width}": fans[str(width)] for width in self.widths}
+        if self.full:
+            found |= self._memory(environment)
+        if history := options["history"] or (1_000_000 if self.full else 0):
+            before = self._run(environment, "in_process", number, rounds)
+            self._run(environment, "history", str(history))
+            after = self._run(environment, "in_process", number, rounds)
+            found["history_ratio"] = before["median"] / after["median"]
         return found | _ratios(found)
 
-    def _run(self, environment: dict[str, str], *what: str) -> dict[str, float]:
+    def _memory(self, environment: Mapping[str, str]) -> dict[str, float]:
+        alone = {**environment, "SIGNALBOX_WORKERS": "1"}
+        used = self._run(alone, "memory", "10000", "100000")
+        return {
+            "memory_first": used["10000"] / MIB,
+            "memory_last": used["100000"] / MIB,
+            "memory_ratio": used["100000"] / used["10000"],
+        }
+
+    def _of_an_installation(self) -> dict[str, float]:
+        self.stderr.write("an installation of its own …")
+        with installation.installation() as here:
+            still = installation.idle(here, 60 if self.full else 15)
+            execution = self._run(here.environment, "start_waiting", "30")["execution"]
+            resumed = installation.kill_worker(here, int(execution))
+            self._run(here.environment, "backlog", "5000")
+            restarted = installation.kill_database(here)
+        return {
+            "idle_core": still["core"] * 100,
+            "idle_statements": still["statements"],
+            "idle_most": still["most_frequent"],
+            "resume_s": resumed,
+            "database_s": restarted,
+        }
+
+    def _floor(self, url: str, seconds: int) -> dict[str, float]:
+        self.stderr.write("the database alone …")
+        return {
+            "commit": floor.one_step_per_commit(url, seconds),
+            "fifty": floor.fifty_steps_per_statement(url, seconds),
+            "bare": floor.commit_seconds(url, seconds),
+        }
+
+    def _run(self, environment: Mapping[str, str], *what: str) -> dict[str, float]:
         self.stderr.write(f"{' '.join(what)} …")
+        tied = [sys.executable, "-m", "config.supervisor.lifeline", str(os.getpid())]
         told = subprocess.run(
-            [sys.executable, "-m", "config.bench.engine_run", *what],
+            [*tied, "-m", "config.bench.engine_run", *what],
             cwd=PROJECT,
             env=environment,
             check=True,
@@ -83,18 +130,27 @@ class Command(BaseCommand):
         return measured
 
 
-def _ratios(found: dict[str, float]) -> dict[str, float]:
-    per_commit = found["limit: one step per commit, 8 clients, /s"]
-    per_fifty = found["limit: 50 steps per statement, 2 clients, /s"]
+def _end(number: int, frame: object) -> NoReturn:
+    """So that whatever was started is stopped, and the scratch database dropped."""
+    raise SystemExit(128 + number)
+
+
+def _floors(floors: list[dict[str, float]]) -> dict[str, float]:
+    """The best of each: what disturbed one of them says nothing of the limit."""
+    commits = [each["commit"] for each in floors]
     return {
-        "ratio: qcluster / one step per commit": (
-            found["qcluster, two workers: steps/s"] / per_commit
-        ),
-        "ratio: in process / 50 per statement": (
-            found["in process, two sessions: steps/s"] / per_fifty
-        ),
-        "ratio: one execution / five bare commits": (
-            found["idle, one execution: p50, ms"] / (5 * found["limit: one bare commit, ms"])
-        ),
-        "load average after": os.getloadavg()[0],
+        "floor_commit": max(commits),
+        "floor_fifty": max(each["fifty"] for each in floors),
+        "floor_bare_ms": min(each["bare"] for each in floors) * 1e3,
+        "floor_spread": (max(commits) - min(commits)) / median(commits) * 100,
+    }
+
+
+def _ratios(found: Mapping[str, float]) -> dict[str, float]:
+    fans = [value for key, value in found.items() if key.startswith("fan_")]
+    return {
+        "cluster_ratio": found["cluster_steps"] / found["floor_commit"],
+        "process_ratio": found["process_steps"] / found["floor_fifty"],
+        "execution_ratio": found["execution_p50_ms"] / (5 * found["floor_bare_ms"]),
+        "fan_ratio": max(fans) / min(fans),
     }

@@ -15,7 +15,7 @@ from django.conf import settings
 from django.core.management.base import BaseCommand
 from django.db import connection
 
-from config import embedded
+from config import broker, embedded
 from config.errors import StartError
 from config.supervisor import programs
 from config.supervisor.child import Child
@@ -43,6 +43,7 @@ class Command(BaseCommand):
         host, port = options["host"], options["port"]
         with _alone(settings.DATA_DIR, needed=only == "all"):
             port = _usable_port(host, port, only)
+            broker.require_answer(settings.BROKER)
             migrate()
             try:
                 _supervisor(host, port, options["workers"], only).run()

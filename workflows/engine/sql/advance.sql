@@ -1,7 +1,8 @@
 -- One exchange between a session and the engine, in one transaction: apply what it has done, move
 -- tokens on, end executions, lend it what is next, append the audit.
 -- Rows: "work" lent; "stale": route again on these variables and call again; "refused": the lease had
--- passed on; "ended": an execution has come to its end, with its state.
+-- passed on; "ended": an execution has come to its end, with its state; "gone": the session itself has
+-- been taken for dead, so it is lent nothing.
 CREATE OR REPLACE FUNCTION workflows_advance(p_session bigint, p_outcomes jsonb, p_want integer)
 RETURNS TABLE (
     what text, task_id bigint, execution_id bigint, version_id bigint, node integer, key text,
@@ -22,6 +23,16 @@ DECLARE
     s workflows_settled;
 BEGIN
     s.freed := '{}';
+    IF p_want > 0 THEN
+        -- Nobody takes this session's work back while it is lent more; once taken back, it gets none.
+        PERFORM 1 FROM workflows_session l WHERE l.id = p_session FOR KEY SHARE;
+        IF NOT FOUND THEN
+            p_want := 0;
+            RETURN QUERY SELECT 'gone', NULL::bigint, NULL::bigint, NULL::bigint, NULL::integer,
+                NULL::text, NULL::integer, NULL::smallint, NULL::smallint, NULL::integer,
+                NULL::text, NULL::text, NULL::jsonb, NULL::jsonb, NULL::integer;
+        END IF;
+    END IF;
     SELECT array_agg(g), array_agg(DISTINCT g.id >> 20) INTO v_given, v_executions
     FROM jsonb_populate_recordset(NULL::workflows_outcome, p_outcomes) AS g;
     IF v_given IS NOT NULL THEN

@@ -144,7 +144,8 @@ BEGIN
 
     PERFORM workflows_hold(p_session, p_freed, v_agents, v_slots);
     IF cardinality(p_opened) > cardinality(taken) OR NOT p_opened <@ taken THEN
-        UPDATE workflows_task t SET waits_on = 0, waits_since = v_now, is_ready = t.id = ANY (v_live)
+        UPDATE workflows_task t SET waits_on = 0, waits_since = v_now,
+            is_ready = cardinality(v_live) = cardinality(p_opened) OR t.id = ANY (v_live)
         WHERE t.id = ANY (p_opened) AND NOT t.id = ANY (taken);
     END IF;
     IF cardinality(taken) = 0 THEN

@@ -13,8 +13,10 @@ BEGIN
     ),
     reached AS MATERIALIZED (
         SELECT t.id, t.execution_id, t.waits_on - a.tokens AS left_over
-        FROM arrive a JOIN workflows_task t ON t.id = a.target
-        WHERE t.id = ANY (ARRAY(SELECT target FROM arrive)) AND t.state = 'pending'
+        FROM arrive a CROSS JOIN LATERAL (  -- one probe a target: a join would compare all with all
+            SELECT * FROM workflows_task t WHERE t.id = a.target OFFSET 0
+        ) AS t
+        WHERE t.state = 'pending'
             AND t.waits_on > 0 AND t.attempt = 0  -- else it waits for its retry, not for a token
     ),
     counted AS (
