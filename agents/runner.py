@@ -16,6 +16,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 from django.conf import settings
 from django.db import (
@@ -39,6 +40,8 @@ TICK_SECONDS = 1.0  # the longest an idle session waits: lost work and timers ar
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
 INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
+STUCK_SECONDS = 2.0  # a thread that works on so long after its step's time limit is given up
+HANGS_AFTER_LEASES = 2
 LAST_CALL = signal.SIGUSR2  # the supervisor's: stop taking work, you will be ended soon
 
 
@@ -46,14 +49,17 @@ def work() -> int:
     """Work until the time slice ends or the last call comes; how many steps.
 
     Survives a restart of PostgreSQL. A wake-up too many finds its host's slots taken and ends.
+    A handler that never returns takes its process with it: another one fills the slot.
     """
     if queue.live_sessions(socket.gethostname()) >= settings.WORKERS:
         return 0
-    end = End(time.monotonic() + SLICE_SECONDS)
+    end = End(time.monotonic() + SLICE_SECONDS, HANGS_AFTER_LEASES * settings.LEASE_SECONDS)
     signal.signal(LAST_CALL, end.come_now)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     try:
         return _work_until(end)
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(LAST_CALL, signal.SIG_IGN)
         end.close()
 
@@ -61,8 +67,12 @@ def work() -> int:
 def _work_until(end: End) -> int:
     steps = 0
     while not end.has_come:
+        end.put_off_alarm()
+        slot = Slot(end)
         try:
-            steps += Slot(end).run()
+            steps += slot.run()
+            if slot.is_clogged:
+                _end_process()
         except (OperationalError, InterfaceError) as error:
             log.warning("The database went away; trying again. %s", str(error).strip())
             _start_over()
@@ -89,11 +99,23 @@ def _start_over() -> None:
     threading.Event().wait(0.2)
 
 
-class End:
-    """When a slot is to take no more work; a signal may bring it forward and wake who waits."""
+def _end_process() -> NoReturn:
+    """Threads cannot be ended, processes can."""
+    log.error("Work that does not end in its time fills this process; another takes its place.")
+    connection.close()
+    os._exit(1)
 
-    def __init__(self, at: float) -> None:
+
+class End:
+    """When a slot is to take no more work; a signal may bring it forward and wake who waits.
+
+    `hang_seconds`: the kernel ends the process when its main thread has done nothing for so long,
+    as in a quick tool that never returns. Its lease is gone by then. Main threads only.
+    """
+
+    def __init__(self, at: float, hang_seconds: float = 0.0) -> None:
         self.at = at
+        self.hang_seconds = hang_seconds
         self.is_last_call = False
         self.ear, self.bell = os.pipe()
         os.set_blocking(self.ear, False)
@@ -106,6 +128,11 @@ class End:
         """What the supervisor's last call does, shortly before it stops the worker."""
         self.at, self.is_last_call = 0.0, True
         os.write(self.bell, b".")
+
+    def put_off_alarm(self) -> None:
+        """The main thread is alive."""
+        if self.hang_seconds:
+            signal.setitimer(signal.ITIMER_REAL, self.hang_seconds)
 
     def close(self) -> None:
         """Give the pipe back; nobody may wait on it any more."""
@@ -127,7 +154,8 @@ class Slot:
         os.set_blocking(self.ear, False)
         self.in_flight = self.steps = 0
         self.changed: set[int] = set()
-        self.leaves_work = self.is_lost = False
+        self.due: dict[tuple[int, int], float] = {}
+        self.leaves_work = self.is_lost = self.is_clogged = False
         self.rung_at = self.looked_at = self.agents_at = 0.0
         self.agents: dict[str, Agent] = {}
 
@@ -138,7 +166,8 @@ class Slot:
         pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="agent")
         try:
             self._loop(pool, until_quiet)
-            sessions.close_session(self.session)
+            if not self.is_clogged:
+                sessions.close_session(self.session)
         except LeaseLost:
             log.error("Session %s lost its lease; its late results will be refused.", self.session)
             self.is_lost = True
@@ -164,7 +193,7 @@ class Slot:
             if works or results:
                 continue
             self._ring(now=True)
-            if not self.in_flight and (until_quiet or self.end.has_come):
+            if self._is_over(until_quiet):
                 if until_quiet and timers.fire_due():
                     continue
                 return
@@ -182,8 +211,25 @@ class Slot:
         self._ring()
         return works
 
+    def _is_over(self, until_quiet: bool) -> bool:
+        """Its work is done, or what is left will never be; then it is left to whoever reaps it."""
+        if not self.in_flight:
+            return until_quiet or self.end.has_come
+        self.is_clogged = self.in_flight == self._stuck() and (
+            self.end.has_come or self._is_filling_up()
+        )
+        return self.is_clogged
+
+    def _stuck(self) -> int:
+        """Threads whose work is over its time: its result would be refused."""
+        now = time.monotonic()
+        return sum(due < now for due in self.due.values())
+
+    def _is_filling_up(self) -> bool:
+        return 2 * self._stuck() >= settings.THREADS
+
     def _room(self) -> int:
-        if self.end.has_come:
+        if self.end.has_come or self._is_filling_up():
             return 0
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
@@ -206,6 +252,8 @@ class Slot:
 
     def _submit(self, pool: ThreadPoolExecutor, work: Work) -> None:
         self.in_flight += 1
+        if (limit := work.node.timeout_seconds) is not None:
+            self.due[work.task_id, work.fence] = time.monotonic() + limit + STUCK_SECONDS
         pool.submit(self._carry_out, work, self._agent(work))
 
     def _carry_out(self, work: Work, agent: Agent | None) -> None:
@@ -233,6 +281,7 @@ class Slot:
         with contextlib.suppress(stdlib_queue.Empty):
             while True:
                 work, outcome = self.finished.get_nowait()
+                self.due.pop((work.task_id, work.fence), None)
                 results.append((work, _result(outcome)))
         self.in_flight -= len(results)
         return results
@@ -258,6 +307,7 @@ class Slot:
 
     def _keep_house(self) -> None:
         """Renew the lease, take back lost work, fire timers: each when it is time."""
+        self.end.put_off_alarm()
         now = time.monotonic()
         if now - self.renewed_at > settings.HEARTBEAT_SECONDS:
             if not sessions.renew(self.session):

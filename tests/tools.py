@@ -82,3 +82,17 @@ def kill_the_worker(input: dict[str, Any], call: Call) -> dict[str, Any]:
 def break_at_gate(input: dict[str, Any], call: Call) -> dict[str, Any]:
     wait_at_gate(input, call)
     raise ToolFailure("It broke.")
+
+
+@tool("tests.never_return")
+def never_return(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Poison: keeps its thread for ever."""
+    while True:
+        threading.Event().wait(60)
+
+
+@tool("tests.never_return_inline", inline=True)
+def never_return_inline(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Poison: keeps its session's own thread for ever, and lets no SIGTERM end it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return never_return(input, call)

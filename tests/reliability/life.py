@@ -7,6 +7,7 @@ process's number and, after its end, its exit code.
 from __future__ import annotations
 
 import json
+import multiprocessing
 import os
 import sys
 from typing import Any
@@ -48,6 +49,16 @@ def _work() -> int:
     return 0
 
 
+def _cluster() -> int:
+    """A whole cluster of django-q2, as `manage.py up` runs it."""
+    from django.core.management import call_command
+
+    call_command("qcluster")
+    for sentinel in multiprocessing.active_children():
+        sentinel.join()
+    return 0
+
+
 def _start(key: str) -> int:
     from workflows import engine
 
@@ -68,7 +79,7 @@ def _decide(approval: int, by: str) -> int:
     return 0
 
 
-ORDERS = {"work": _work, "start": _start, "decide": _decide}
+ORDERS = {"work": _work, "cluster": _cluster, "start": _start, "decide": _decide}
 
 if __name__ == "__main__":
     main()
