@@ -27,6 +27,7 @@ from django.db import (
 )
 
 from agents import executors, tools
+from agents.ending import LAST_CALL, End
 from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 from agents.models import Agent, Kind
 from agents.orchestrator import workforce
@@ -42,7 +43,6 @@ INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
 STUCK_SECONDS = 2.0  # a thread that works on so long after its step's time limit is given up
 HANGS_AFTER_LEASES = 2
-LAST_CALL = signal.SIGUSR2  # the supervisor's: stop taking work, you will be ended soon
 
 
 def work() -> int:
@@ -66,9 +66,10 @@ def work() -> int:
 
 def _work_until(end: End) -> int:
     steps = 0
+    kept: stdlib_queue.SimpleQueue[Late] = stdlib_queue.SimpleQueue()
     while not end.has_come:
         end.put_off_alarm()
-        slot = Slot(end)
+        slot = Slot(end, kept)
         try:
             steps += slot.run()
             if slot.is_clogged:
@@ -106,49 +107,24 @@ def _end_process() -> NoReturn:
     os._exit(1)
 
 
-class End:
-    """When a slot is to take no more work; a signal may bring it forward and wake who waits.
-
-    `hang_seconds`: the kernel ends the process when its main thread has done nothing for so long,
-    as in a quick tool that never returns. Its lease is gone by then. Main threads only.
-    """
-
-    def __init__(self, at: float, hang_seconds: float = 0.0) -> None:
-        self.at = at
-        self.hang_seconds = hang_seconds
-        self.is_last_call = False
-        self.ear, self.bell = os.pipe()
-        os.set_blocking(self.ear, False)
-
-    @property
-    def has_come(self) -> bool:
-        return time.monotonic() >= self.at
-
-    def come_now(self, *_: object) -> None:
-        """What the supervisor's last call does, shortly before it stops the worker."""
-        self.at, self.is_last_call = 0.0, True
-        os.write(self.bell, b".")
-
-    def put_off_alarm(self) -> None:
-        """The main thread is alive."""
-        if self.hang_seconds:
-            signal.setitimer(signal.ITIMER_REAL, self.hang_seconds)
-
-    def close(self) -> None:
-        """Give the pipe back; nobody may wait on it any more."""
-        os.close(self.ear)
-        os.close(self.bell)
-
-
 class LeaseLost(Exception):
     """Another session has taken over this one's work."""
 
 
-class Slot:
-    """One session from open to close."""
+# A result that its session could not report, with the session's id.
+Late = tuple[int, Work, advancing.Result]
 
-    def __init__(self, end: End) -> None:
+
+class Slot:
+    """One session from open to close.
+
+    `kept` are results that earlier sessions of this process could not report.
+    """
+
+    def __init__(self, end: End, kept: stdlib_queue.SimpleQueue[Late] | None = None) -> None:
         self.end = end
+        self.kept = stdlib_queue.SimpleQueue() if kept is None else kept
+        self.results: list[tuple[Work, advancing.Result]] = []
         self.finished: stdlib_queue.SimpleQueue[tuple[Work, Outcome]] = stdlib_queue.SimpleQueue()
         self.ear, self.bell = os.pipe()
         os.set_blocking(self.ear, False)
@@ -174,6 +150,7 @@ class Slot:
             self._report_late()
         except (OperationalError, InterfaceError):
             self.is_lost = True
+            self._keep([*self.results, *self._gathered()])
             raise
         finally:
             pool.shutdown(wait=not self.in_flight, cancel_futures=True)
@@ -181,16 +158,16 @@ class Slot:
         return self.steps
 
     def _loop(self, pool: ThreadPoolExecutor, until_quiet: bool) -> None:
-        results: list[tuple[Work, advancing.Result]] = []
         while True:
             self._keep_house()
-            works = self._exchange(results)
+            works = self._exchange()
             for work in works:
                 if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
                     self._submit(pool, work)
-            results = [result for work in works for result in self._done_here(work)]
-            results += self._gathered()
-            if works or results:
+            for work in works:
+                self.results += self._done_here(work)
+            self.results += self._gathered()
+            if works or self.results:
                 continue
             self._ring(now=True)
             if self._is_over(until_quiet):
@@ -199,12 +176,13 @@ class Slot:
                 return
             self._wait()
 
-    def _exchange(self, results: list[tuple[Work, advancing.Result]]) -> list[Work]:
+    def _exchange(self) -> list[Work]:
         """Report what is done and take what is next."""
         room = self._room()
-        works = advancing.exchange(self.session, results, room)
-        self.steps += len(results)
-        self.changed.update(work.execution_id for work, _ in results)
+        works = advancing.exchange(self.session, self.results, room)
+        self.steps += len(self.results)
+        self.changed.update(work.execution_id for work, _ in self.results)
+        self.results = []
         events.claimed(works)
         self.changed.update(work.execution_id for work in works)
         self.leaves_work = bool(room) and len(works) == room
@@ -288,8 +266,28 @@ class Slot:
 
     def _report_late(self) -> None:
         """What came in after the lease was lost: refused, and stored for people to see."""
-        while results := self._gathered():
-            advancing.report(self.session, results)
+        self._keep(self._gathered())
+        try:
+            self._report_kept()
+        except (OperationalError, InterfaceError):
+            log.warning("A late result is kept until the database is back.")
+
+    def _keep(self, results: list[tuple[Work, advancing.Result]]) -> None:
+        for work, result in results:
+            if work.lane != claiming.ENGINE_LANE:
+                self.kept.put((self.session, work, result))
+
+    def _report_kept(self) -> None:
+        """As the session that did the work: the result counts if nobody has taken it over yet."""
+        while not self.kept.empty():
+            with contextlib.suppress(stdlib_queue.Empty):
+                late = self.kept.get_nowait()
+                try:
+                    advancing.report_again(*late)
+                except (OperationalError, InterfaceError):
+                    self.kept.put(late)
+                    raise
+                self.changed.add(late[1].execution_id)
 
     def _hang_up(self) -> None:
         """Close the bell, unless threads that nobody waits for may still ring it."""
@@ -315,6 +313,7 @@ class Slot:
             workforce.beat()
             self.renewed_at = now
         if now - self.looked_at > TICK_SECONDS:
+            self._report_kept()
             sessions.reap(self.session)
             timers.fire_due()
             self.looked_at = now

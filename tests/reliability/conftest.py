@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,7 +15,7 @@ from agents import orchestrator
 from tests.factories import human, make_user, register, step
 from tests.ops.waiting import until
 from tests.reliability.lives import Lives, living, product_environment
-from tests.reliability.proxy import Proxy, proxied
+from tests.reliability.proxy import Proxy, proxied, short_socket
 from tests.reliability.recorder import Recorder, recording
 from tests.reliability.witness import broken_promises
 from workflows import engine
@@ -60,16 +61,25 @@ def recorder() -> Iterator[Recorder]:
 
 
 @pytest.fixture(scope="module")
-def proxy(django_db_setup: None) -> Iterator[Proxy]:
-    with proxied(Path(connection.get_connection_params()["host"])) as proxy:
+def folder() -> Iterator[tuple[Path, socket.socket]]:
+    with short_socket() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def proxy(django_db_setup: None, folder: tuple[Path, socket.socket]) -> Iterator[Proxy]:
+    with proxied(Path(connection.get_connection_params()["host"]), folder[1]) as proxy:
         yield proxy
 
 
 @pytest.fixture(scope="module")
 def lives(
-    proxy: Proxy, recorder: Recorder, tmp_path_factory: pytest.TempPathFactory
+    proxy: Proxy,
+    folder: tuple[Path, socket.socket],
+    recorder: Recorder,
+    tmp_path_factory: pytest.TempPathFactory,
 ) -> Iterator[Lives]:
-    environment = product_environment(proxy.folder, SIGNALBOX_EGRESS_ALLOW=recorder.address)
+    environment = product_environment(folder[0], SIGNALBOX_EGRESS_ALLOW=recorder.address)
     with living(environment, tmp_path_factory.mktemp("lives") / "log") as lives:
         yield lives
 

@@ -10,6 +10,7 @@ import json
 import multiprocessing
 import os
 import sys
+import traceback
 from typing import Any
 
 import django
@@ -36,6 +37,8 @@ def _live(order: dict[str, Any]) -> None:
     code = 1
     try:
         code = ORDERS[order.pop("do")](**order)
+    except Exception:  # noqa: BLE001 whoever is in the way, this process ends here
+        traceback.print_exc()
     finally:
         sys.stderr.flush()
         os._exit(code)

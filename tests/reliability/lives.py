@@ -105,11 +105,14 @@ def living(environment: dict[str, str], log: Path, *before: str) -> Iterator[Liv
         lives.close()
 
 
-def product_environment(sockets: Path | str, **more: str) -> dict[str, str]:
+def product_environment(host: Path | str, port: str = "5432", **more: str) -> dict[str, str]:
     """Settings under which a process works on this test's database, with the run-time role."""
     login = postgres.credentials(settings.DATA_DIR, "app")
     url = make_conninfo(
-        host=str(sockets),
+        host=str(host),
+        port=port,
+        sslmode="disable",
+        gssencmode="disable",
         dbname=connection.settings_dict["NAME"],
         user=login["USER"],
         password=login["PASSWORD"],

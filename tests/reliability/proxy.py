@@ -49,16 +49,14 @@ class Fault:
 
 
 class Proxy:
-    """Listens on a socket of its own; does to the writes what it is armed with."""
+    """Relays to the server whose socket lies in a directory, and does what it is armed with."""
 
-    def __init__(self, folder: Path, server: Path) -> None:
-        self.folder, self.server = folder, server
+    def __init__(self, listener: socket.socket, server: Path) -> None:
+        self.server = server
         self.fault: Fault | None = None
         self.writes = 0
         self._counting = threading.Lock()
-        self._listener = socket.socket(socket.AF_UNIX)
-        self._listener.bind(str(folder / SOCKET))
-        self._listener.listen(64)
+        self._listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
 
     def arm(self, fault: Fault | None) -> None:
@@ -67,7 +65,8 @@ class Proxy:
             self.writes, self.fault = 0, fault
 
     def close(self) -> None:
-        self._listener.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self._listener.shutdown(socket.SHUT_RDWR)
         self._listener.close()
 
     def due(self, message: bytes) -> Fault | None:
@@ -167,12 +166,24 @@ def _exactly(sender: socket.socket, length: int) -> bytes:
 
 
 @contextmanager
-def proxied(server: Path) -> Iterator[Proxy]:
-    """A proxy to the server whose socket lies here, in a directory of its own with a short path."""
-    folder = Path(tempfile.mkdtemp(prefix="sb-proxy-", dir="/tmp"))
-    proxy = Proxy(folder, server)
+def proxied(server: Path, listener: socket.socket) -> Iterator[Proxy]:
+    """A proxy that listens here and leads to the server whose socket lies in this directory."""
+    proxy = Proxy(listener, server)
     try:
         yield proxy
     finally:
         proxy.close()
+
+
+@contextmanager
+def short_socket() -> Iterator[tuple[Path, socket.socket]]:
+    """A directory with a short path, and a listening socket in it as PostgreSQL would name it."""
+    folder = Path(tempfile.mkdtemp(prefix="sb-proxy-", dir="/tmp"))
+    listener = socket.socket(socket.AF_UNIX)
+    listener.bind(str(folder / SOCKET))
+    listener.listen(64)
+    try:
+        yield folder, listener
+    finally:
+        listener.close()
         shutil.rmtree(folder)

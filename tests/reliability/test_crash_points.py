@@ -54,6 +54,7 @@ def test_killed_at_a_named_point(world: World, act: Act, text: bytes, attempts: 
     world.proxy.arm(fault)
     assert world.complete(execution) == []
     assert fault.has_struck
+    assert not execution.audit_events.filter(kind="result.refused").exists()
     assert [effect.attempt for effect in world.recorder.of(execution.pk)] == attempts
 
 

@@ -25,6 +25,19 @@ def broken_promises(execution: Execution, effects: list[Effect], *keys: str) -> 
     return found + _of_decisions(execution)
 
 
+def overlaps(agent_key: str, *, capacity: int) -> list[str]:
+    """Moments at which, by the audit, an agent ran more tasks than it may."""
+    found, running = [], set()
+    for row in AuditEvent.objects.filter(entity_type="task").order_by("pk"):
+        if row.new_state == State.RUNNING and row.agent_id == agent_key:
+            running.add(row.task_id)
+        elif row.old_state == State.RUNNING:
+            running.discard(row.task_id)
+        if len(running) > capacity:
+            found.append(f"{agent_key} ran {sorted(running)} at {row.at_text}")
+    return found
+
+
 def _of_task(execution: Execution, key: str, calls: int, attempts: int) -> list[str]:
     recorded = execution.audit_events.filter(kind="task.assigned", data__key=key).count()
     found = []
