@@ -147,6 +147,7 @@ class Slot:
         except LeaseLost:
             log.error("Session %s lost its lease; its late results will be refused.", self.session)
             self.is_lost = True
+            self._keep(self.results)
             self._report_late()
         except (OperationalError, InterfaceError):
             self.is_lost = True

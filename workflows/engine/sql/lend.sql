@@ -5,7 +5,8 @@
 --
 -- A running task of a session stands on one slot of its agent that the session holds, so a cap cannot
 -- be exceeded; while work flows, units pass from step to step and no slot is written. It skips what
--- others hold (slots, tasks, audit heads) and therefore never waits.
+-- others hold (slots, tasks, audit heads) and therefore never waits. A session that has been reaped,
+-- or is being reaped, gets nothing: nobody would take that work back.
 CREATE OR REPLACE FUNCTION workflows_lend(
     p_session bigint, p_want integer, p_opened bigint[], p_freed text[],
     OUT taken bigint[], OUT entries workflows_audit_entry[])
@@ -20,6 +21,12 @@ DECLARE
     i integer; j integer;
 BEGIN
     taken := '{}';
+    IF p_want > 0 THEN
+        PERFORM 1 FROM workflows_session s WHERE s.id = p_session FOR KEY SHARE SKIP LOCKED;
+        IF NOT FOUND THEN
+            p_want := 0;
+        END IF;
+    END IF;
     IF cardinality(p_opened) > 0 THEN
         SELECT array_agg(t.id), min(t.priority) INTO v_live, v_floor
         FROM workflows_task t JOIN workflows_execution x ON x.id = t.execution_id
