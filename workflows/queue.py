@@ -1,7 +1,8 @@
 """The only importer of django-q2: its tasks are wake-ups for work sessions, never steps.
 
 What it does not survive by itself is mended here (docs/operations.md lists the measured faults):
-locks that outlive their holder, polling, and a cluster that looks idle but is dead.
+locks that outlive their holder, polling, and a cluster that looks idle but is dead. Hosts share the
+queue, so every time in it is the database's.
 """
 
 from __future__ import annotations
@@ -18,13 +19,14 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
 from django_q.models import OrmQ
 from django_q.queues import Queue
 from django_q.tasks import async_task
 
-from workflows import clock
 from workflows.models import QueuePulse, Session
 
 CHANNEL = "signalbox_queue"
@@ -69,16 +71,16 @@ def live_sessions(host: str | None = None) -> int:
 
 def send_canary() -> None:
     """Send a message through the whole queue; `canary_age` tells when one last came out."""
-    now = clock.now()
-    QueuePulse.objects.update_or_create(pk=1, defaults={"sent_at": now})
+    QueuePulse.objects.update_or_create(pk=1, defaults={"sent_at": Now()})
     if not _queued(CANARY_JOB):
         async_task(CANARY_JOB, save=False)
 
 
 def canary_age() -> float | None:
     """Seconds since a canary last came out of the queue, None if none ever did."""
-    answered = QueuePulse.objects.filter(pk=1).values_list("answered_at", flat=True).first()
-    return (clock.now() - answered).total_seconds() if answered else None
+    passed = ExpressionWrapper(Now() - F("answered_at"), output_field=DurationField())
+    age = QueuePulse.objects.filter(pk=1).values_list(passed, flat=True).first()
+    return None if age is None else age.total_seconds()
 
 
 def is_alive() -> bool:
@@ -86,7 +88,7 @@ def is_alive() -> bool:
     age = canary_age()
     if age is not None and age < FRESH_SECONDS:
         return True
-    since = clock.now() - timedelta(seconds=FRESH_SECONDS)
+    since = Now() - timedelta(seconds=FRESH_SECONDS)
     return Session.objects.filter(renewed_at__gt=since).exists()
 
 
@@ -179,7 +181,12 @@ class PostgresBroker(ORM):
     _listening: Any = None
 
     def enqueue(self, task: str) -> int:
-        key: int = super().enqueue(task)
+        """Due at once by the clock that `_take` asks; the one here may be an hour ahead of it."""
+        key: int = (
+            self.get_connection()
+            .create(key=self.list_key or Conf.CLUSTER_NAME, payload=task, lock=Now())
+            .pk
+        )
         with connections[Conf.ORM].cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
         return key
@@ -235,12 +242,8 @@ def _enqueue_slots(wanted: int) -> None:
 
 
 def _queued(job: str) -> int:
-    """Messages of a job that wait or have only just been taken."""
-    return sum(1 for row in OrmQ.objects.all()[:100] if row.func() == job and not _is_taken(row))
-
-
-def _is_taken(row: OrmQ) -> bool:
-    return bool(row.lock and row.lock > clock.now())
+    """Messages of a job that wait to be taken."""
+    return sum(1 for row in OrmQ.objects.exclude(lock__gt=Now())[:100] if row.func() == job)
 
 
 def _on_spawn(**_: Any) -> None:
