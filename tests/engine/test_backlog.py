@@ -52,7 +52,7 @@ def test_new_work_beside_a_pile_of_the_same_urgency_is_served_in_its_turn() -> N
 
 
 def test_a_claim_under_an_old_snapshot_reads_only_what_has_died_since() -> None:
-    """It keeps dead index entries, a page for dozens of tasks, and a claim steps over these alone."""
+    """It keeps dead index entries, a page for dozens of tasks: a claim steps over these alone."""
     make_agent()
     register(*chain("a", "b", "c"))
     _pages_of_a_claim()  # the first one also reads the catalogue
