@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import contextlib
 import logging
-import math
 import os
 import queue as stdlib_queue
 import select
@@ -17,6 +16,7 @@ import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
+from typing import NoReturn
 
 from django.conf import settings
 from django.db import (
@@ -27,15 +27,16 @@ from django.db import (
 )
 
 from agents import executors, tools
+from agents.ending import LAST_CALL, End
 from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
+from agents.housekeeping import Housekeeping
 from agents.models import Agent, Kind
-from agents.orchestrator import lanes, workforce
+from agents.orchestrator import lanes
 from workflows import queue
 from workflows.engine import (
     advancing,
     claiming,
     events,
-    lookout,
     sessions,
     timers,
     transitions,
@@ -45,38 +46,44 @@ from workflows.graph.retry import IN_DOUBT
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
-TICK_SECONDS = advancing.TICK_SECONDS  # the longest the sweeper waits before it looks around
-STANDBY_SECONDS = 5.0  # the longest that any other session waits
-OVERDUE_SECONDS = 0.05  # before a due timer that another holds is tried again
 OUTAGE_TOLD_SECONDS = 10.0  # between two lines about one outage of the database
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
 INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
-LAST_CALL = signal.SIGUSR2  # the supervisor's: stop taking work, you will be ended soon
+STUCK_SECONDS = 2.0  # a thread that works on so long after its step's time limit is given up
+HANGS_AFTER_LEASES = 2
 
 
 def work() -> int:
     """Work until the time slice ends or the last call comes; how many steps.
 
     Survives a restart of PostgreSQL. A wake-up too many finds its host's slots taken and ends.
+    A handler that never returns takes its process with it: another one fills the slot.
     """
     if queue.live_sessions(socket.gethostname()) >= settings.WORKERS:
         return 0
-    end = End(time.monotonic() + SLICE_SECONDS)
+    end = End(time.monotonic() + SLICE_SECONDS, HANGS_AFTER_LEASES * settings.LEASE_SECONDS)
     signal.signal(LAST_CALL, end.come_now)
+    signal.signal(signal.SIGALRM, signal.SIG_DFL)
     try:
         return _work_until(end)
     finally:
+        signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(LAST_CALL, signal.SIG_IGN)
         end.close()
 
 
 def _work_until(end: End) -> int:
     steps, told_at = 0, -OUTAGE_TOLD_SECONDS
+    kept: stdlib_queue.SimpleQueue[Late] = stdlib_queue.SimpleQueue()
     while not end.has_come or _must_stay(end):
+        end.put_off_alarm()
+        slot = Slot(end, kept)
         try:
             lanes.refresh_repeatability()  # what a tool declares may have changed with the code
-            steps += Slot(end).run()
+            steps += slot.run()
+            if slot.is_clogged:
+                _end_process()
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() - told_at > OUTAGE_TOLD_SECONDS:
                 log.warning("The database went away; trying again. %s", str(error).strip())
@@ -116,63 +123,57 @@ def _start_over() -> None:
     threading.Event().wait(0.2)
 
 
-class End:
-    """When a slot is to take no more work; a signal may bring it forward and wake who waits."""
+def _end_process() -> NoReturn:
+    """Threads cannot be ended, processes can."""
+    log.error("Work that does not end in its time fills this process; another takes its place.")
+    connection.close()
+    os._exit(1)
 
-    def __init__(self, at: float) -> None:
-        self.at = at
-        self.is_last_call = False
-        self.ear, self.bell = os.pipe()
-        os.set_blocking(self.ear, False)
 
-    @property
-    def has_come(self) -> bool:
-        return time.monotonic() >= self.at
-
-    def come_now(self, *_: object) -> None:
-        """What the supervisor's last call does, shortly before it stops the worker."""
-        self.at, self.is_last_call = 0.0, True
-        os.write(self.bell, b".")
-
-    def close(self) -> None:
-        """Give the pipe back; nobody may wait on it any more."""
-        os.close(self.ear)
-        os.close(self.bell)
+# A result that its session could not report, with the session's id.
+Late = tuple[int, Work, advancing.Result]
 
 
 class Slot:
-    """One session from open to close."""
+    """One session from open to close.
 
-    def __init__(self, end: End) -> None:
+    `kept` are results that earlier sessions of this process could not report.
+    """
+
+    def __init__(self, end: End, kept: stdlib_queue.SimpleQueue[Late] | None = None) -> None:
         self.end = end
+        self.kept = stdlib_queue.SimpleQueue() if kept is None else kept
+        self.results: list[tuple[Work, advancing.Result]] = []
         self.finished: stdlib_queue.SimpleQueue[tuple[Work, Outcome]] = stdlib_queue.SimpleQueue()
         self.ear, self.bell = os.pipe()
         os.set_blocking(self.ear, False)
         self.in_flight = self.steps = 0
         self.changed: set[int] = set()
-        self.leaves_work = self.is_lost = False
+        self.due: dict[tuple[int, int], float] = {}
+        self.leaves_work = self.is_lost = self.is_clogged = False
         self.is_woken = True
-        self.view, self.is_view_fresh = lookout.View(), False
-        self.rung_at = self.looked_at = self.agents_at = self.fired_at = 0.0
-        self.due_at = math.inf  # when the next timer is, as far as this session knows
+        self.rung_at = self.agents_at = 0.0
         self.agents: dict[str, Agent] = {}
 
     def run(self, *, until_quiet: bool = False) -> int:
         """Work until the slice ends (or nothing is left); returns the number of steps reported."""
         self.session = sessions.open_session()
-        self.renewed_at = time.monotonic()
+        self.house = Housekeeping(self.session)
         pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="agent")
         try:
             self._loop(pool, until_quiet)
-            self._stand_down()
-            sessions.close_session(self.session)
+            self.house.stand_down()
+            if not self.is_clogged:
+                sessions.close_session(self.session)
         except LeaseLost:
             log.error("Session %s lost its lease; its late results will be refused.", self.session)
             self.is_lost = True
-            self._stand_down()
+            self.house.stand_down()
+            self._keep(self.results)
             self._report_late()
         except (OperationalError, InterfaceError):
             self.is_lost = True
+            self._keep([*self.results, *self._gathered()])
             raise
         finally:
             pool.shutdown(wait=not self.in_flight, cancel_futures=True)
@@ -180,43 +181,61 @@ class Slot:
         return self.steps
 
     def _loop(self, pool: ThreadPoolExecutor, until_quiet: bool) -> None:
-        results: list[tuple[Work, advancing.Result]] = []
         while True:
             self._keep_house()
-            works = self._exchange(results) if results or self.is_woken else []
+            works = self._exchange() if self.results or self.is_woken else []
             for work in works:
                 if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
                     self._submit(pool, work)
-            results = [result for work in works for result in self._done_here(work)]
-            results += self._gathered()
-            if works or results:
+            for work in works:
+                self.results += self._done_here(work)
+            self.results += self._gathered()
+            if works or self.results:
                 self.is_woken = True
                 continue
             self._ring(now=True)
-            if not self.in_flight and (until_quiet or self.end.has_come):
+            if self._is_over(until_quiet):
                 if until_quiet and timers.fire_due():
                     continue
                 return
             self._wait()
 
-    def _exchange(self, results: list[tuple[Work, advancing.Result]]) -> list[Work]:
+    def _exchange(self) -> list[Work]:
         """Report what is done and take what is next."""
         room = self._room()
-        self.is_view_fresh = False
-        works = advancing.exchange(self.session, results, room)
-        self.steps += len(results)
-        if any(isinstance(result, advancing.Broken) for _, result in results):
+        self.house.is_fresh = False
+        works = advancing.exchange(self.session, self.results, room)
+        self.steps += len(self.results)
+        if any(isinstance(result, advancing.Broken) for _, result in self.results):
             # A retry may have been set: even a session that stays busy fires it in time.
-            self._expect_timer(timers.seconds_until_next())
-        self.changed.update(work.execution_id for work, _ in results)
+            self.house.expect_timer(timers.seconds_until_next())
+        self.changed.update(work.execution_id for work, _ in self.results)
+        self.results = []
         events.claimed(works)
         self.changed.update(work.execution_id for work in works)
         self.leaves_work = bool(room) and len(works) == room
         self._ring()
         return works
 
+    def _is_over(self, until_quiet: bool) -> bool:
+        """Its work is done, or what is left will never be; then it is left to whoever reaps it."""
+        if not self.in_flight:
+            return until_quiet or self.end.has_come
+        self.is_clogged = self.in_flight == self._stuck() and (
+            self.end.has_come or self._is_filling_up()
+        )
+        return self.is_clogged
+
+    def _stuck(self) -> int:
+        """Threads whose work is over its time: its result would be refused."""
+        now = time.monotonic()
+        return sum(due < now for due in self.due.values())
+
+    def _is_filling_up(self) -> bool:
+        return 2 * self._stuck() >= settings.THREADS
+
     def _room(self) -> int:
-        if self.end.has_come:
+        if self.end.has_come or self._is_filling_up():
             return 0
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
@@ -239,6 +258,8 @@ class Slot:
 
     def _submit(self, pool: ThreadPoolExecutor, work: Work) -> None:
         self.in_flight += 1
+        if (limit := work.node.timeout_seconds) is not None:
+            self.due[work.task_id, work.fence] = time.monotonic() + limit + STUCK_SECONDS
         pool.submit(self._carry_out, work, self._agent(work))
 
     def _carry_out(self, work: Work, agent: Agent | None) -> None:
@@ -266,14 +287,35 @@ class Slot:
         with contextlib.suppress(stdlib_queue.Empty):
             while True:
                 work, outcome = self.finished.get_nowait()
+                self.due.pop((work.task_id, work.fence), None)
                 results.append((work, _result(outcome)))
         self.in_flight -= len(results)
         return results
 
     def _report_late(self) -> None:
         """What came in after the lease was lost: refused, and stored for people to see."""
-        while results := self._gathered():
-            advancing.report(self.session, results)
+        self._keep(self._gathered())
+        try:
+            self._report_kept()
+        except (OperationalError, InterfaceError):
+            log.warning("A late result is kept until the database is back.")
+
+    def _keep(self, results: list[tuple[Work, advancing.Result]]) -> None:
+        for work, result in results:
+            if work.lane != claiming.ENGINE_LANE:
+                self.kept.put((self.session, work, result))
+
+    def _report_kept(self) -> None:
+        """As the session that did the work: the result counts if nobody has taken it over yet."""
+        while not self.kept.empty():
+            with contextlib.suppress(stdlib_queue.Empty):
+                late = self.kept.get_nowait()
+                try:
+                    advancing.report_again(*late)
+                except (OperationalError, InterfaceError):
+                    self.kept.put(late)
+                    raise
+                self.changed.add(late[1].execution_id)
 
     def _hang_up(self) -> None:
         """Close the bell, unless threads that nobody waits for may still ring it."""
@@ -290,49 +332,11 @@ class Slot:
         return self.agents.get(work.agent_key)
 
     def _keep_house(self) -> None:
-        """Renew the lease, take back lost work, fire timers: each when it is time."""
-        now = time.monotonic()
-        if now - self.renewed_at > settings.HEARTBEAT_SECONDS:
-            if not sessions.renew(self.session):
-                raise LeaseLost
-            workforce.beat()
-            self.renewed_at = now
-        if now - self.looked_at > self._tick():
-            self._look_around()
-        elif now >= self.due_at and now - self.fired_at > OVERDUE_SECONDS:
-            self._fire()
-
-    def _look_around(self) -> None:
-        self.looked_at = time.monotonic()
-        self.view = lookout.look(self.session, is_sweeper=self.view.is_sweeper)
-        self._expect_timer(self.view.seconds_until_due)
-        self.is_view_fresh = True
-        if self.view.has_dead:
-            sessions.reap(self.session)
-            self.is_view_fresh = False
-        if self.view.may_rise:
-            claiming.age()
-        if self.view.has_due and self.looked_at - self.fired_at > OVERDUE_SECONDS:
-            self._fire()
-        self.is_woken |= self.view.has_ready or not self.is_view_fresh
-
-    def _fire(self) -> None:
-        self.fired_at, self.due_at = time.monotonic(), math.inf
-        self.is_view_fresh, self.is_woken = False, True
-        timers.fire_due()
-
-    def _expect_timer(self, seconds: float | None) -> None:
-        self.due_at = math.inf if seconds is None else time.monotonic() + seconds
-
-    def _tick(self) -> float:
-        if self.view.is_sweeper:
-            return TICK_SECONDS
-        return min(STANDBY_SECONDS, settings.HEARTBEAT_SECONDS)
-
-    def _stand_down(self) -> None:
-        if self.view.is_sweeper:
-            lookout.stand_down()
-            self.view = lookout.View()
+        """Between two exchanges; the main thread shows that it is alive."""
+        self.end.put_off_alarm()
+        if self.house.is_look_due:
+            self._report_kept()
+        self.is_woken |= self.house.keep()
 
     def _ring(self, *, now: bool = False) -> None:
         """Tell the pages what changed; at most every DOORBELL_SECONDS while busy."""
@@ -343,14 +347,12 @@ class Slot:
 
     def _wait(self) -> None:
         """Until there is work, a result, a due timer, or a tick has passed."""
-        if not self.is_view_fresh:
-            self._look_around()
-        now, tick = time.monotonic(), self._tick()
-        next_look = max(self.due_at, self.fired_at + OVERDUE_SECONDS)
-        timeout = min(max(next_look - now, 0.001), tick)
+        if not self.house.is_fresh:
+            self.house.look_around()
+        timeout = self.house.seconds_to_sleep()
         connection.ensure_connection()
         database = connection.connection
-        was_early, self.is_woken = not self.is_view_fresh, True
+        was_early, self.is_woken = not self.house.is_fresh, True
         if any(True for _ in database.notifies(timeout=0)):
             return  # it came with the answer to another statement
         heard, _, _ = select.select([database.fileno(), self.ear, self.end.ear], [], [], timeout)

@@ -5,8 +5,10 @@ from __future__ import annotations
 import builtins
 import os
 import signal
+import socket
 import threading
 from dataclasses import dataclass, field
+from pathlib import Path
 from typing import Any
 
 from agents.executors.contract import Call
@@ -96,3 +98,31 @@ def kill_the_worker(input: dict[str, Any], call: Call) -> dict[str, Any]:
 def break_at_gate(input: dict[str, Any], call: Call) -> dict[str, Any]:
     wait_at_gate(input, call)
     raise ToolFailure("It broke.")
+
+
+@tool("tests.never_return")
+def never_return(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Poison: keeps its thread for ever."""
+    while True:
+        threading.Event().wait(60)
+
+
+@tool("tests.never_return_inline", inline=True)
+def never_return_inline(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Poison: keeps its session's own thread for ever, and lets no SIGTERM end it."""
+    signal.signal(signal.SIGTERM, signal.SIG_IGN)
+    return never_return(input, call)
+
+
+@tool("tests.wait_for_a_file")
+def wait_for_a_file(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Says by files in `folder` that its attempt has begun and is done, and waits for “go” between.
+
+    For processes on other hosts, which share no memory with the test and perhaps no network.
+    """
+    named = f"{input['folder']}/{call.task_key}.{call.attempt}"
+    Path(f"{named}.begun").touch()
+    while not Path(f"{named}.go").exists():
+        threading.Event().wait(0.05)
+    Path(f"{named}.done").touch()
+    return {"attempt": call.attempt, "host": socket.gethostname()}

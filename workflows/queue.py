@@ -1,7 +1,8 @@
 """The only importer of django-q2: its tasks are wake-ups for work sessions, never steps.
 
 What it does not survive by itself is mended here (docs/operations.md lists the measured faults):
-locks that outlive their holder, polling, and a cluster that looks idle but is dead.
+locks that outlive their holder, polling, and a cluster that looks idle but is dead. Hosts share the
+queue, so every time in it is the database's.
 """
 
 from __future__ import annotations
@@ -22,6 +23,8 @@ from typing import Any
 
 from django.conf import settings
 from django.db import InterfaceError, OperationalError, connection, connections, transaction
+from django.db.models import DurationField, ExpressionWrapper, F
+from django.db.models.functions import Now
 from django_q.brokers import get_broker
 from django_q.brokers.orm import ORM
 from django_q.conf import Conf
@@ -29,7 +32,6 @@ from django_q.models import OrmQ
 from django_q.queues import Queue
 from django_q.tasks import async_task
 
-from workflows import clock
 from workflows.models import QueuePulse, Session
 
 log = logging.getLogger(__name__)
@@ -91,15 +93,16 @@ def send_canary() -> None:
 
     Raises BrokerAway.
     """
-    QueuePulse.note(sent_at=clock.now())
+    QueuePulse.note(sent_at=Now())
     if not get_broker().waiting(CANARY_JOB):
         async_task(CANARY_JOB, save=False)
 
 
 def canary_age() -> float | None:
     """Seconds since a canary last came out of the queue, None if none ever did."""
-    answered = QueuePulse.objects.filter(pk=1).values_list("answered_at", flat=True).first()
-    return (clock.now() - answered).total_seconds() if answered else None
+    passed = ExpressionWrapper(Now() - F("answered_at"), output_field=DurationField())
+    age = QueuePulse.objects.filter(pk=1).values_list(passed, flat=True).first()
+    return None if age is None else age.total_seconds()
 
 
 def is_alive() -> bool:
@@ -107,7 +110,7 @@ def is_alive() -> bool:
     age = canary_age()
     if age is not None and age < FRESH_SECONDS:
         return True
-    since = clock.now() - timedelta(seconds=FRESH_SECONDS)
+    since = Now() - timedelta(seconds=FRESH_SECONDS)
     return Session.objects.filter(renewed_at__gt=since).exists()
 
 
@@ -219,11 +222,16 @@ class PostgresBroker(Sweeper, ORM):
 
     def waiting(self, job: str) -> int:
         """How many messages of a job nobody has taken yet."""
-        rows = OrmQ.objects.filter(key=self.list_key)[:100]
-        return sum(1 for row in rows if row.func() == job and not _is_taken(row))
+        rows = OrmQ.objects.filter(key=self.list_key).exclude(lock__gt=Now())[:100]
+        return sum(1 for row in rows if row.func() == job)
 
     def enqueue(self, task: str) -> int:
-        key: int = super().enqueue(task)
+        """Due at once by the clock that `_take` asks; the one here may be an hour ahead of it."""
+        key: int = (
+            self.get_connection()
+            .create(key=self.list_key or Conf.CLUSTER_NAME, payload=task, lock=Now())
+            .pk
+        )
         with connections[Conf.ORM].cursor() as cursor:
             cursor.execute("SELECT pg_notify(%s, '')", [CHANNEL])
         return key
@@ -284,10 +292,6 @@ def _try(send: Callable[[], None]) -> None:
         send()
     except BrokerAway as error:
         log.warning("No wake-up could be queued; it will be made up for. %s", error)
-
-
-def _is_taken(row: OrmQ) -> bool:
-    return bool(row.lock and row.lock > clock.now())
 
 
 def _on_spawn(**_: Any) -> None:

@@ -9,7 +9,7 @@ from datetime import timedelta
 import pytest
 from django.db import connection, transaction
 
-from agents import runner
+from agents import housekeeping, runner
 from tests.engine.conftest import at_work, together, wait_for_end
 from tests.factories import chain, kinds, make_agent, start, states, step, task
 from tests.tools import Gate
@@ -105,7 +105,7 @@ def test_a_session_that_works_keeps_its_lease(gate: Callable[[str], Gate]) -> No
         execution = start(*chain("a"))
         assert waiting.entered.wait(10)
         idle = threading.Event()
-        idle.wait(2.5 * runner.TICK_SECONDS)
+        idle.wait(2.5 * housekeeping.TICK_SECONDS)
         assert Session.objects.count() == 2
         waiting.opened.set()
     assert states(execution) == {"a": "completed"}
@@ -128,6 +128,20 @@ def test_the_work_of_a_lost_connection_is_retried_with_a_higher_fence() -> None:
     assert task(execution, "a").output == {"attempt": 2}
     refused = execution.audit_events.latest("seq")
     assert (refused.kind, refused.data["output"]) == ("result.refused", {"from": "the zombie"})
+
+
+def test_a_session_that_was_taken_away_is_lent_nothing() -> None:
+    make_agent()
+    execution = start(*chain("a"))
+    session = sessions.open_session()
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
+    together(sessions.reap)
+    assert advancing.exchange(session, [], 1) == []
+    sessions.close_session(session)
+    assert states(execution) == {"a": "pending"}
+    runner.drain()
+    assert states(execution) == {"a": "completed"}
 
 
 def test_lost_work_is_retried_whatever_errors_are_retried() -> None:
@@ -194,8 +208,9 @@ def test_a_session_whose_lease_ran_out_loses_its_work_and_its_late_result(
         with connection.cursor() as cursor:
             cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
         assert sessions.reap() == 1
-        waiting.opened.set()
-        wait_for_end(execution)
+        with at_work():
+            waiting.opened.set()
+            wait_for_end(execution)
     assert fences(execution) == [1, 2]
     assert kinds(execution).count("result.refused") == 1
 

@@ -9,7 +9,7 @@ import pytest
 from django.db import connection
 from django.test.utils import CaptureQueriesContext
 
-from agents import runner
+from agents import housekeeping, runner
 from tests.engine.conftest import Clock
 from tests.factories import chain, make_agent, register, step
 from workflows import engine
@@ -139,7 +139,7 @@ def scans() -> dict[str, int]:
 
 
 def test_an_idle_tick_is_one_statement(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(housekeeping, "TICK_SECONDS", 0.01)
     asked = of_an_idle_session(0.5)
     looks = [statement for statement in asked if "workflows_look" in statement]
     assert len(looks) > 10
@@ -147,7 +147,7 @@ def test_an_idle_tick_is_one_statement(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def test_only_one_session_of_all_looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(runner, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(housekeeping, "TICK_SECONDS", 0.01)
     sweeper = connection.copy()
     with sweeper.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [lookout.SWEEPER_LOCK])

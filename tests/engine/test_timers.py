@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from django.db import connection, transaction
 
-from agents import runner
+from agents import housekeeping, runner
 from tests.engine.conftest import Clock, at_work, together, wait_for_end
 from tests.engine.test_leases import in_a_dying_worker
 from tests.factories import chain, human, make_agent, register, start, states, step, task
@@ -22,7 +22,7 @@ NEVER = 3600.0
 @pytest.fixture
 def no_ticks(monkeypatch: pytest.MonkeyPatch) -> None:
     """Sessions do not look around by themselves: a timer is fired because it was known."""
-    monkeypatch.setattr(runner, "TICK_SECONDS", NEVER)
+    monkeypatch.setattr(housekeeping, "TICK_SECONDS", NEVER)
 
 
 def soon(seconds: float) -> dict[str, float]:

@@ -4,6 +4,7 @@ import os
 import signal
 import subprocess
 import sys
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -65,6 +66,20 @@ def test_asking_to_stop_ends_the_leader_by_itself(forking: Child) -> None:
     leader, _ = _family(forking)
     forking.ask_to_stop()
     wait_for_end([leader])
+
+
+def test_whoever_heeds_no_signal_to_stop_is_killed_with_its_group(tmp_path: Path) -> None:
+    script = tmp_path / "deaf.py"
+    script.write_text("import signal\nsignal.signal(15, signal.SIG_IGN)\n" + FORKING)
+    child = Child("deaf", [str(script), str(tmp_path / "seen")], dict(os.environ), PROJECT)
+    child.start()
+    until((tmp_path / "seen.forked").exists)
+    group = _family(child)
+    child.ask_to_stop()
+    child.wait(until=time.monotonic() + 0.2)
+    assert all(is_alive(process) for process in group)
+    child.kill()
+    wait_for_end(group)
 
 
 def test_the_last_call_alone_ends_nobody(forking: Child, tmp_path: Path) -> None:

@@ -27,9 +27,9 @@ from tests.ops.processes import PROJECT, environment, family, kill, run, wait_fo
 from tests.ops.waiting import until
 
 START_SECONDS = 60.0
-SOUND = (
-    "import django; django.setup(); from tests.soundness import violations;"
-    " print(*violations(), sep='\\n', end='')"
+SOUND = "from tests.soundness import violations; print(*violations(), sep='\\n', end='')"
+START = (
+    "from workflows import engine; print(*[engine.start_workflow({!r}, each).pk for each in {!r}])"
 )
 
 
@@ -102,19 +102,17 @@ class Product:
         written = (place.find(self.data).cluster / "postmaster.pid").read_text()
         return psutil.Process(int(written.split()[0]))
 
+    def start_all(self, workflow: str, given: list[dict[str, Any]]) -> list[int]:
+        """Starts many executions from one process; their numbers."""
+        return [int(number) for number in self._python(START.format(workflow, given)).split()]
+
+    def database_restarts(self) -> int:
+        """How often the supervisor has found PostgreSQL gone and started it again."""
+        return self.output.count("PostgreSQL had ended; it runs again.")
+
     def violations(self) -> str:
         """Every promise that the database breaks, a line each: states, counters, slots, audit."""
-        done = subprocess.run(
-            [sys.executable, "-c", SOUND],
-            cwd=PROJECT,
-            capture_output=True,
-            text=True,
-            check=True,
-            env=environment(
-                self.data, DJANGO_SETTINGS_MODULE="config.settings", SIGNALBOX_DEMO="1"
-            ),
-        )
-        return done.stdout
+        return self._python(SOUND)
 
     def wait_until_ready(self) -> Product:
         until(lambda: "Stop with Ctrl-C" in self.output or self.process.poll(), START_SECONDS)
@@ -128,6 +126,20 @@ class Product:
         assert self.process.wait(timeout=15) == 0, self.output
         wait_for_end(everything)
         assert not server.is_running(place.find(self.data)), "PostgreSQL still runs"
+
+    def _python(self, code: str) -> str:
+        """What a program beside the product prints."""
+        done = subprocess.run(
+            [sys.executable, "-c", f"import django; django.setup(); {code}"],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            check=True,
+            env=environment(
+                self.data, DJANGO_SETTINGS_MODULE="config.settings", SIGNALBOX_DEMO="1"
+            ),
+        )
+        return done.stdout
 
     def _told(self, pattern: str) -> str:
         found = re.search(pattern, self.output)

@@ -8,32 +8,20 @@ from __future__ import annotations
 
 import os
 import signal
-from collections.abc import Collection, Iterator
+from collections.abc import Collection
 
 import psutil
 import pytest
 
 from tests.ops.processes import family, run, wait_for_end
 from tests.ops.waiting import until
-from tests.scenarios.held_gateway import HeldGateway, holding
-from tests.scenarios.product import Product, running
+from tests.scenarios.held_gateway import HeldGateway
+from tests.scenarios.product import Product
 
 pytestmark = pytest.mark.ops
 
 # Less than a lease: that a process died is noticed, not waited for.
 RECOVERY_SECONDS = 29.0
-
-
-@pytest.fixture(scope="module")
-def gateway(tmp_path_factory: pytest.TempPathFactory) -> Iterator[HeldGateway]:
-    with holding(tmp_path_factory.mktemp("gateway")) as held:
-        yield held
-
-
-@pytest.fixture(scope="module")
-def product(gateway: HeldGateway) -> Iterator[Product]:
-    with running(gateway.url) as up:
-        yield up
 
 
 def test_a_worker_is_killed_in_the_middle_of_a_payment(
@@ -68,8 +56,9 @@ def test_the_database_is_killed_in_the_middle_of_a_payment(
     product: Product, gateway: HeldGateway
 ) -> None:
     execution = _in_the_middle_of_paying(product, gateway, "CRASH-DATABASE")
+    restarts = product.database_restarts()
     _kill([product.postmaster()])
-    until(lambda: "PostgreSQL had ended; it runs again." in product.output)
+    until(lambda: product.database_restarts() > restarts)
     # The answer may find the session alive again; then one attempt was enough.
     _is_charged_once_and_completes(product, gateway, execution, "CRASH-DATABASE", {1, 2})
 

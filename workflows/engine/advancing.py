@@ -12,7 +12,7 @@ from django.db import transaction
 from workflows.errors import InvalidExpression
 from workflows.graph import routing
 from workflows.graph.retry import IN_DOUBT
-from workflows.models import Task
+from workflows.models import AuditEvent, State, Task
 from workflows.models.runs import task_id
 
 from . import approvals, claiming, events, graphs, transitions
@@ -101,6 +101,19 @@ def exchange(
 def report(session_id: int | None, results: Sequence[tuple[Work, Result]]) -> None:
     """`exchange` without asking for more."""
     exchange(session_id, results, 0)
+
+
+def report_again(session_id: int, work: Work, result: Result) -> None:
+    """`report` a result whose first report may have arrived although its answer was lost."""
+    was_applied = AuditEvent.objects.filter(
+        execution_id=work.execution_id,
+        task_id=work.task_id,
+        old_state=State.RUNNING,
+        lease_token=work.fence,
+        actor=f"agent:{work.agent_key}",
+    )
+    if not was_applied.exists():
+        report(session_id, [(work, result)])
 
 
 def _apply(

@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import ClassVar
 
 from django.db import models
 from django.db.models import Q
+from django.db.models.functions import Now
 from django.utils.translation import gettext_lazy as _
 
 
@@ -101,8 +101,8 @@ class QueuePulse(models.Model):
         return f"answered {self.answered_at}"
 
     @classmethod
-    def note(cls, **moments: datetime) -> None:
-        """Write moments into the one row; a single statement once it is there."""
+    def note(cls, **moments: Now) -> None:
+        """Write moments, by the database's clock, into the one row; mostly in one statement."""
         if not cls.objects.filter(pk=1).update(**moments):
             cls.objects.update_or_create(pk=1, defaults=moments)
 

@@ -1,0 +1,90 @@
+"""Work that takes its worker with it, in a real cluster: so many attempts and no more, then FAILED
+with the reason; other work goes on."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import psutil
+import pytest
+from django.db import connection
+
+from tests import soundness
+from tests.factories import make_agent, start, step, task
+from tests.ops.processes import family, wait_for_end
+from tests.ops.waiting import until
+from tests.reliability.lives import Lives, living, product_environment
+from workflows.models import Execution
+
+pytestmark = [pytest.mark.ops, pytest.mark.django_db(transaction=True)]
+
+ATTEMPTS = 3
+PATIENCE_SECONDS = 60.0
+LOST = "The worker that ran it was lost."
+LATE = "No result within 1 seconds."
+TWICE = {"max_retries": ATTEMPTS - 1, "initial_delay": 0, "jitter": 0}
+
+
+@pytest.fixture
+def cluster(transactional_db: None, tmp_path: Path) -> Iterator[Lives]:
+    """Two work sessions of two threads each, with short leases."""
+    environment = product_environment(
+        connection.get_connection_params()["host"],
+        SIGNALBOX_WORKERS="2",
+        SIGNALBOX_THREADS="2",
+        SIGNALBOX_LEASE_SECONDS="2",
+        SIGNALBOX_HEARTBEAT_SECONDS="0.5",
+    )
+    with living(environment, tmp_path / "log") as lives:
+        leader = psutil.Process(lives.begin("cluster"))
+        yield lives
+        everything = family(leader.pid)
+        lives.kill()
+        wait_for_end(everything)
+
+
+def test_a_handler_that_kills_its_worker(cluster: Lives) -> None:
+    poison = _poison("tests.kill_the_worker")
+    _other_work_goes_on()
+    _has_failed(poison, LOST)
+
+
+def test_handlers_that_never_return_do_not_use_up_the_workers(cluster: Lives) -> None:
+    poison = [_poison("tests.never_return", timeout_seconds=1, number=n) for n in range(3)]
+    for one in poison:
+        _has_failed(one, LATE)
+    _other_work_goes_on()
+
+
+def test_a_quick_handler_that_never_returns_nor_heeds_a_signal(cluster: Lives) -> None:
+    poison = _poison("tests.never_return_inline")
+    _has_failed(poison, LOST)
+    _other_work_goes_on()
+
+
+def _poison(tool: str, number: int = 0, **fields: object) -> Execution:
+    if not number:
+        make_agent("poison", tool=tool)
+    return start(step("a", capabilities=["poison"], **fields), key="poison", retry_policy=TWICE)
+
+
+def _other_work_goes_on() -> None:
+    make_agent("other")
+    for number in range(4):
+        execution = start(step("b", capabilities=["other"]), key="other")
+        until(lambda execution=execution: _state(execution) == "completed", PATIENCE_SECONDS)
+        assert task(execution, "b").attempt <= ATTEMPTS, number
+
+
+def _has_failed(execution: Execution, reason: str) -> None:
+    until(lambda: _state(execution) == "failed", PATIENCE_SECONDS)
+    assert execution.error == f"A: {reason}"
+    assert task(execution, "a").attempt == ATTEMPTS
+    assert execution.audit_events.filter(kind="task.assigned").count() == ATTEMPTS
+    assert soundness.violations() == []
+
+
+def _state(execution: Execution) -> str:
+    execution.refresh_from_db()
+    return execution.state
