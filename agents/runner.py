@@ -32,6 +32,7 @@ from agents.orchestrator import workforce
 from workflows import queue
 from workflows.engine import advancing, claiming, events, sessions, timers, transitions
 from workflows.engine.claiming import Work
+from workflows.graph.shape import HUMAN
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
@@ -188,9 +189,10 @@ class Slot:
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
     def _done_here(self, work: Work) -> list[tuple[Work, advancing.Result]]:
-        """Quick tools, and the engine's own work: a human step is asked for and waits."""
+        """Quick tools, and the engine's own work: people are asked; what was stuck goes on."""
         if work.lane == claiming.ENGINE_LANE:
-            return [(work, advancing.WaitsForPeople())]
+            is_asked = work.node.kind == HUMAN
+            return [(work, advancing.WaitsForPeople() if is_asked else advancing.Completed({}))]
         if self._is_quick(work):
             return [(work, _result(self._run(work, self._agent(work))))]
         return []

@@ -64,6 +64,8 @@ def _after(picture: Picture, event: AuditEvent) -> Picture:
         picture = replace(picture, variables=event.data.get("variables", {}))
     if event.data.get("set"):
         picture = replace(picture, variables={**picture.variables, **event.data["set"]})
+    if event.kind == "task.opened" and event.task_id is not None:
+        picture = replace(picture, tasks={**picture.tasks, event.task_id: State.PENDING})
     if event.new_state is None:
         return picture
     if event.entity_type == "execution":

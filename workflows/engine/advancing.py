@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -13,43 +12,21 @@ from workflows.errors import InvalidExpression
 from workflows.graph import routing
 from workflows.models.runs import task_id
 
-from . import approvals, claiming, events, graphs, transitions
+from . import approvals, claiming, events, graphs, tokens, transitions
 from .claiming import Work
+from .results import (
+    CHANCE,
+    Broken,
+    Completed,
+    Released,
+    Result,
+    WaitsForPeople,
+    failed,
+    is_tried_again,
+    outcome,
+)
 
-CHANCE = random.Random()
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The step is done; `by` is set when a person and not its agent completed it."""
-
-    output: Mapping[str, Any]
-    by: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The attempt failed. `retry_after` (seconds) is the least delay its cause asked for."""
-
-    error: str
-    kind: str = "error"
-    is_retryable: bool = True
-    retry_after: float = 0.0
-    by: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class WaitsForPeople:
-    """The step holds no worker any more: an approval decides how it goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """Handed back unstarted; counts as no attempt."""
-
-
-Result = Completed | Broken | WaitsForPeople | Released
+__all__ = ["CHANCE", "Broken", "Completed", "Released", "Result", "WaitsForPeople", "Work"]
 
 
 def exchange(
@@ -58,10 +35,28 @@ def exchange(
     """Apply the results of a session's work, each exactly once, and lend it up to `want` tasks.
 
     A result routed on variables that another branch changed meanwhile is routed again; one whose
-    lease has passed on is stored in the audit and refused.
+    lease has passed on is stored in the audit and refused. Token graphs are routed under the lock
+    of their executions, see `tokens`.
     """
+    left = [pair for pair in results if graphs.of(pair[0].version_id).is_plain]
+    if len(left) < len(results):
+        tokened = [pair for pair in results if not graphs.of(pair[0].version_id).is_plain]
+        works, refused = tokens.exchange(session_id, tokened, 0 if left else want)
+        _record_refused(refused)
+        if not left:
+            return works
+    return _exchange_plain(session_id, left, want)
+
+
+def report(session_id: int | None, results: Sequence[tuple[Work, Result]]) -> None:
+    """`exchange` without asking for more."""
+    exchange(session_id, results, 0)
+
+
+def _exchange_plain(
+    session_id: int | None, left: list[tuple[Work, Result]], want: int
+) -> list[Work]:
     works: list[Work] = []
-    left = list(results)
     is_first = True
     while left or (is_first and want):
         effects = _apply(session_id, left, want - len(works))
@@ -80,11 +75,6 @@ def exchange(
     return works
 
 
-def report(session_id: int | None, results: Sequence[tuple[Work, Result]]) -> None:
-    """`exchange` without asking for more."""
-    exchange(session_id, results, 0)
-
-
 def _apply(
     session_id: int | None, results: list[tuple[Work, Result]], want: int
 ) -> list[transitions.Effect]:
@@ -100,16 +90,13 @@ def _apply(
 
 
 def _outcome(work: Work, result: Result) -> dict[str, Any]:
-    base: dict[str, Any] = {"id": work.task_id, "fence": work.fence, "assigned": {}}
+    base = outcome(work, result)
     match result:
         case Completed():
-            return base | {"input": work.input} | _left(work, result)
+            return base | _left(work, result)
         case Broken():
-            return base | {"input": work.input} | _failed(work, result)
-        case WaitsForPeople():
-            return base | {"to": "paused", "input": work.input}
-        case Released():
-            return base | {"to": "released"}
+            return base | failed(work, result, again=is_tried_again(work, result))
+    return base
 
 
 def _left(work: Work, result: Completed) -> dict[str, Any]:
@@ -117,7 +104,8 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     try:
         step = routing.leave(graph, work.position, result.output, work.variables)
     except InvalidExpression as error:
-        return _failed(work, Broken(str(error), "expression", is_retryable=False, by=result.by))
+        broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
+        return failed(work, broken, again=False)
     return {
         "to": "completed",
         "output": dict(result.output),
@@ -128,26 +116,14 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     }
 
 
-def _failed(work: Work, result: Broken) -> dict[str, Any]:
-    policy = graphs.retry_policy(work.version_id, work.position)
-    again = result.is_retryable and work.attempt < work.max_attempts and policy.retries(result.kind)
-    delay = max(policy.jittered(work.attempt, CHANCE), result.retry_after) if again else None
-    return {
-        "to": "retry" if again else "failed",
-        "error": result.error,
-        "error_kind": result.kind,
-        "delay": delay,
-        "actor": result.by,
-        "data": {"details": dict(result.details)} if result.details else None,
-    }
-
-
 def _reread(work: Work, effect: transitions.Effect) -> Work:
     return replace(work, variables=effect.variables, variables_version=effect.variables_version)
 
 
 def _record_refused(refused: list[tuple[Work, Result]]) -> None:
     """A late result is not applied, but what it said is kept."""
+    if not refused:
+        return
     with transaction.atomic():
         transitions.record(
             transitions.Entry(

@@ -48,13 +48,13 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     tasks = list(workflow.task_definitions.all() if rows is None else rows)
     index = {task.key: position for position, task in enumerate(tasks)}
     flows = [
-        Flow(index[name], position, when)
+        Flow(index[name], position, when, is_default)
         for position, task in enumerate(tasks)
-        for name, when in dependencies(task)
+        for name, when, is_default in ways_in(task)
         if name in index
     ]
     return Graph(
-        nodes=tuple(_node(task) for task in tasks),
+        nodes=tuple(_node(task, index) for task in tasks),
         flows=tuple(flows),
         variables=workflow.variables or {},
         input_schema=workflow.input_schema or {},
@@ -66,13 +66,19 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
 
 def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
     """(key of the task before it, condition or "") of a draft task."""
-    pairs = []
+    return [(key, when) for key, when, _ in ways_in(task)]
+
+
+def ways_in(task: TaskDefinition) -> list[tuple[str, str, bool]]:
+    """`dependencies`, each also with whether it is the default way out of the task before it."""
+    ways = []
     for item in task.depends_on or []:
         if isinstance(item, Mapping):
-            pairs.append((str(item.get("task", "")), str(item.get("when") or "")))
+            when = str(item.get("when") or "")
+            ways.append((str(item.get("task", "")), when, item.get("default") is True))
         else:
-            pairs.append((str(item), ""))
-    return pairs
+            ways.append((str(item), "", False))
+    return ways
 
 
 def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
@@ -111,7 +117,12 @@ def _freeze(
 
 
 def _template(graph: Graph) -> list[dict[str, Any]]:
-    """The task rows of every execution, ready to insert."""
+    """The task rows of every execution, ready to insert; a token graph's come with its tokens."""
+    rows = _rows(graph)
+    return rows if graph.is_plain else []
+
+
+def _rows(graph: Graph) -> list[dict[str, Any]]:
     return [
         {
             "node": position,
@@ -162,7 +173,7 @@ def _record_published(workflow: Workflow, version: Version, by: User | None, com
     transitions.doorbell([], "workflows")
 
 
-def _node(task: TaskDefinition) -> Node:
+def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
     return Node(
         key=task.key,
         name=task.name or task.key,
@@ -178,6 +189,12 @@ def _node(task: TaskDefinition) -> Node:
         output_mapping=task.output_mapping or {},
         join=task.join,
         approval=task.approval or {},
+        parent=index.get(task.parent),
+        attached_to=index.get(task.attached_to),
+        compensates=index.get(task.compensates),
+        event=task.event or {},
+        loop=task.loop or {},
+        calls=task.calls or {},
     )
 
 
@@ -188,6 +205,11 @@ def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
         for row in rows
         for name, _ in dependencies(row)
         if name not in keys
+    ] + [
+        Problem(row.key, field, f"“{name}” is not a task of this workflow.")
+        for row in rows
+        for field in ("parent", "attached_to", "compensates")
+        if (name := getattr(row, field)) and name not in keys
     ]
 
 
@@ -280,6 +302,12 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         depends_on=list(task.get("dependencies", task.get("depends_on")) or ()),
         join=task.get("join", "every"),
         approval=task.get("approval") or {},
+        parent=task.get("parent") or "",
+        attached_to=task.get("attached_to") or "",
+        compensates=task.get("compensates") or "",
+        event=task.get("event") or {},
+        loop=task.get("loop") or {},
+        calls=task.get("calls") or {},
     )
 
 

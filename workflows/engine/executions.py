@@ -28,7 +28,7 @@ from workflows.models import (
     Workflow,
 )
 
-from . import approvals, events, graphs, transitions
+from . import approvals, events, graphs, tokens, transitions
 
 
 def start_workflow(
@@ -115,7 +115,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
         _make_ready(execution)
         execution.timers.update(is_held=False)
         written(execution, entries)
-        transitions.end(execution_id)
+        _end(execution)
         execution.refresh_from_db()
         return execution
 
@@ -134,6 +134,7 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
         ]
         entries += _cancelled(execution, who, reason)
         approvals.cancel_open(execution_id)
+        tokens.stop(execution)
         Execution.objects.filter(pk=execution_id).update(open_tasks=0)
         return written(execution, entries)
 
@@ -148,7 +149,11 @@ def retry(
     with _locked(execution_id, by) as execution:
         if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
             raise UnknownTask()
-        failed = list(execution.tasks.filter(state=State.FAILED))
+        failed = [
+            task
+            for task in execution.tasks.filter(state=State.FAILED)
+            if tokens.is_open(execution, task)
+        ]
         chosen = [task for task in failed if task_id in (None, task.pk)]
         if execution.is_final or not (chosen or (task_id is None and _can_go_on(execution))):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
@@ -245,6 +250,14 @@ def _can_go_on(execution: Execution) -> bool:
     return execution.state == State.FAILED and execution.open_tasks > 0
 
 
+def _end(execution: Execution) -> None:
+    """End a running execution if nothing is left of it to do."""
+    if execution.marking is None:
+        transitions.end(execution.pk)
+    else:
+        tokens.conclude(execution)
+
+
 def _published(key: str) -> tuple[Workflow, Version]:
     workflow = Workflow.objects.select_related("published").filter(key=key).first()
     if workflow is None or workflow.published is None:
@@ -288,6 +301,8 @@ def _run(
 def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execution:
     with transaction.atomic():
         execution_id = transitions.start(version.pk, [run])[0]
+        if not graphs.of(version.pk).is_plain:
+            tokens.begin(execution_id, run["explicit"])
         transitions.doorbell([execution_id], work=True)
         events.publish(
             "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}

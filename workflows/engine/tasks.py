@@ -13,7 +13,7 @@ from workflows.errors import IllegalTransition, UnknownExecution
 from workflows.models import Execution, State, Task, Timer
 from workflows.models.states import is_allowed
 
-from . import advancing, approvals, claiming, events, executions, transitions
+from . import advancing, approvals, claiming, events, executions, tokens, transitions
 
 
 def transition_state(
@@ -53,7 +53,8 @@ def _move(
     execution: Execution, task: Task, new: str, by: AbstractBaseUser | None, reason: str
 ) -> bool:
     who = transitions.actor(by)
-    if not is_allowed(task.state, new) or _is_closed(execution, new):
+    is_closed = _is_closed(execution, new) or not tokens.is_open(execution, task)
+    if not is_allowed(task.state, new) or is_closed:
         _record_refused(task, new, who, reason)
         return False
     match new:
@@ -62,6 +63,8 @@ def _move(
         case State.FAILED:
             broken = advancing.Broken(reason or "Failed by hand.", "manual", False, by=who)
             advancing.report(None, [(claiming.in_hand(_taken(task)), broken)])
+        case State.CANCELLED if execution.marking is not None:
+            tokens.cancel(execution, task, by=who, reason=reason)
         case State.PENDING:
             executions.reopen(execution, [task], by=who, reason=reason)
         case _:
@@ -95,7 +98,7 @@ def _plain(execution: Execution, task: Task, new: str, who: str, reason: str) ->
         transitions.let_go([task])
     if task.state == State.PAUSED:
         approvals.cancel_open(execution.pk, task.pk)
-    Timer.objects.filter(task=task).delete()
+    Timer.objects.filter(task=task).exclude(kind=Timer.Kind.EVENT).delete()
     entries.append(transitions.move(task, new, by=who, reason=reason, **_fields(task, new)))
     transitions.record(entries)
     events.moved(entries)

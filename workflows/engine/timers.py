@@ -6,9 +6,10 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from workflows import clock
+from workflows.graph.shape import WORK
 from workflows.models import Execution, State, Task, Timer
 
-from . import advancing, approvals, claiming, executions, graphs, transitions
+from . import advancing, approvals, claiming, executions, graphs, tokens, transitions
 
 BATCH = 500
 
@@ -46,6 +47,8 @@ def _fire(timer: Timer) -> bool:
             return False
         if timer.kind == Timer.Kind.TASK_TIMEOUT:
             _time_out_task(timer)
+        elif timer.kind == Timer.Kind.EVENT:
+            _happen(timer)
         else:
             _time_out_execution(timer)
     return True
@@ -62,6 +65,13 @@ def _time_out_task(timer: Timer) -> None:
     transitions.doorbell([timer.execution_id], work=True)
 
 
+def _happen(timer: Timer) -> None:
+    """A timer event of a token graph: its token moves on."""
+    execution = Execution.objects.get(pk=timer.execution_id)
+    tokens.fire(execution, timer.handler or 0, {})
+    transitions.doorbell([timer.execution_id], work=True)
+
+
 def _time_out_execution(timer: Timer) -> None:
     execution = Execution.objects.get(pk=timer.execution_id)
     minutes = graphs.of(execution.version_id).timeout_minutes
@@ -75,10 +85,10 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         if execution.state not in (State.PENDING, State.RUNNING):
             return
         entries = executions.through_running(execution, transitions.SYSTEM)
-        for task in execution.tasks.filter(state=State.PAUSED):
+        for task in execution.tasks.filter(state=State.PAUSED, kind__in=WORK):
             entries.append(transitions.move(task, State.RUNNING, by=transitions.SYSTEM))
         transitions.record(entries)
-        running = execution.tasks.filter(state=State.RUNNING)
+        running = execution.tasks.filter(state=State.RUNNING, kind__in=WORK)
         transitions.let_go(running)
         running.update(session=None, fence=F("fence") + 1)
         broken = advancing.Broken(error, kind, is_retryable=False, by=transitions.SYSTEM)

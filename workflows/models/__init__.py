@@ -5,6 +5,7 @@ from .definitions import TaskDefinition, Version, Workflow
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
 from .runs import Execution, Task, Timer
 from .states import ALLOWED, FINAL, Priority, State
+from .tokens import BufferedMessage, Delivery, Subscription
 
 __all__ = [
     "ALLOWED",
@@ -15,7 +16,9 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditHead",
+    "BufferedMessage",
     "Decision",
+    "Delivery",
     "Execution",
     "Lane",
     "LaneMember",
@@ -23,6 +26,7 @@ __all__ = [
     "QueuePulse",
     "Session",
     "State",
+    "Subscription",
     "Task",
     "TaskDefinition",
     "Timer",

@@ -15,7 +15,10 @@ SEQ_BITS = 20  # a task's id is execution_id << 20 | seq: its execution's tasks 
 
 
 class Execution(models.Model):
-    """One run of a version."""
+    """One run of a version. `marking`: where its tokens are, None in a plain graph.
+
+    `parent_task` is the task of another execution that called it.
+    """
 
     id = models.BigAutoField(primary_key=True)
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="executions")
@@ -30,6 +33,8 @@ class Execution(models.Model):
     variables = models.JSONField(_("variables"), default=dict)
     variables_version = models.IntegerField(default=0)
     open_tasks = models.IntegerField(default=0)
+    marking = models.JSONField(null=True, editable=False)
+    parent_task = models.BigIntegerField(null=True, editable=False)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -71,6 +76,11 @@ class Execution(models.Model):
         indexes: ClassVar = [
             models.Index(fields=("state", "-id"), name="executions_by_state"),
             models.Index(fields=("workflow", "-id"), name="executions_by_workflow"),
+            models.Index(
+                fields=("parent_task",),
+                name="executions_by_calling_task",
+                condition=Q(parent_task__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -92,7 +102,11 @@ class Execution(models.Model):
 
 
 class Task(models.Model):
-    """One node in one run. `is_ready`: pending, nothing left to wait for, and allowed to start."""
+    """One node in one run. `is_ready`: pending, nothing left to wait for, and allowed to start.
+
+    In a token graph a node entered again is a new task, with the next `iteration`; `scope` is the
+    task of the sub-process or loop that it lies in.
+    """
 
     id = models.BigIntegerField(primary_key=True)
     execution = models.ForeignKey(
@@ -103,6 +117,9 @@ class Task(models.Model):
         db_constraint=False,
     )
     node = models.IntegerField()
+    scope = models.BigIntegerField(null=True, editable=False)
+    iteration = models.IntegerField(_("iteration"), default=1, db_default=1)
+    loop_index = models.IntegerField(null=True, editable=False)
     key = models.CharField(_("key"), max_length=100)
     name = models.CharField(_("name"), max_length=200)
     kind = models.CharField(_("kind"), max_length=20)
@@ -168,6 +185,7 @@ class Timer(models.Model):
         RETRY = "retry", _("Retry")
         TASK_TIMEOUT = "task_timeout", _("Task timeout")
         EXECUTION_TIMEOUT = "execution_timeout", _("Execution timeout")
+        EVENT = "event", _("Timer event")
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -183,6 +201,7 @@ class Timer(models.Model):
         db_constraint=False,
     )
     fence = models.IntegerField(default=0)
+    handler = models.IntegerField(null=True, blank=True)
     due_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
     is_held = models.BooleanField(default=False, db_default=False)
 
@@ -199,3 +218,8 @@ class Timer(models.Model):
 def task_id(execution_id: int, seq: int) -> int:
     """The id of the task number `seq` of an execution."""
     return execution_id << SEQ_BITS | seq
+
+
+def seq_of(task_id: int) -> int:
+    """The number of a task within its execution."""
+    return task_id & (1 << SEQ_BITS) - 1

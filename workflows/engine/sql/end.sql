@@ -13,6 +13,7 @@ BEGIN
     WITH live AS MATERIALIZED (
         SELECT x.id, x.open_tasks FROM workflows_execution x
         WHERE x.id = ANY (p_executions) AND x.state = 'running'
+            AND x.marking IS NULL  -- a token graph ends when its marking says so
             AND (x.open_tasks = 0 OR x.id = ANY (p_suspects))
     ),
     troubled AS MATERIALIZED (

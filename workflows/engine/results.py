@@ -1,0 +1,79 @@
+"""What may come of lent work, and what the database is told of an attempt that failed."""
+
+from __future__ import annotations
+
+import random
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+from . import graphs
+from .claiming import Work
+
+CHANCE = random.Random()
+
+
+@dataclass(frozen=True, slots=True)
+class Completed:
+    """The step is done; `by` is set when a person and not its agent completed it."""
+
+    output: Mapping[str, Any]
+    by: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Broken:
+    """The attempt failed. `retry_after` (seconds) is the least delay its cause asked for."""
+
+    error: str
+    kind: str = "error"
+    is_retryable: bool = True
+    retry_after: float = 0.0
+    by: str | None = None
+    details: Mapping[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class WaitsForPeople:
+    """The step holds no worker any more: an approval decides how it goes on."""
+
+
+@dataclass(frozen=True, slots=True)
+class Released:
+    """Handed back unstarted; counts as no attempt."""
+
+
+Result = Completed | Broken | WaitsForPeople | Released
+
+
+def outcome(work: Work, result: Result) -> dict[str, Any]:
+    """What is the same for every outcome of an attempt; `to` says which it is, if that is known."""
+    base: dict[str, Any] = {"id": work.task_id, "fence": work.fence, "assigned": {}}
+    match result:
+        case WaitsForPeople():
+            return base | {"to": "paused", "input": work.input}
+        case Released():
+            return base | {"to": "released"}
+    return base | {"input": work.input}
+
+
+def is_tried_again(work: Work, result: Broken) -> bool:
+    """Whether the policy gives the task another attempt."""
+    policy = graphs.retry_policy(work.version_id, work.position)
+    return result.is_retryable and work.attempt < work.max_attempts and policy.retries(result.kind)
+
+
+def failed(work: Work, result: Broken, *, again: bool, **data: Any) -> dict[str, Any]:
+    """The attempt failed: for good, or to be tried again after a delay."""
+    policy = graphs.retry_policy(work.version_id, work.position)
+    delay = max(policy.jittered(work.attempt, CHANCE), result.retry_after) if again else None
+    if result.details:
+        data["details"] = dict(result.details)
+    return {
+        "to": "retry" if again else "failed",
+        "error": result.error,
+        "error_kind": result.kind,
+        "delay": delay,
+        "actor": result.by,
+        "data": data or None,
+    }
