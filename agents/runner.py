@@ -30,7 +30,16 @@ from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 from agents.models import Agent, Kind
 from agents.orchestrator import workforce
 from workflows import queue
-from workflows.engine import advancing, claiming, events, sessions, timers, transitions
+from workflows.engine import (
+    advancing,
+    buffering,
+    claiming,
+    events,
+    messages,
+    sessions,
+    timers,
+    transitions,
+)
 from workflows.engine.claiming import Work
 from workflows.graph.shape import HUMAN
 
@@ -156,17 +165,18 @@ class Slot:
         results: list[tuple[Work, advancing.Result]] = []
         while True:
             self._keep_house()
+            has_reported = bool(results)
             works = self._exchange(results)
             for work in works:
                 if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
                     self._submit(pool, work)
             results = [result for work in works for result in self._done_here(work)]
             results += self._gathered()
-            if works or results:
-                continue
+            if works or results or (until_quiet and has_reported):
+                continue  # a step may have made work for other executions when it was committed
             self._ring(now=True)
             if not self.in_flight and (until_quiet or self.end.has_come):
-                if until_quiet and timers.fire_due():
+                if until_quiet and (timers.fire_due() or messages.deliver_due()):
                     continue
                 return
             self._wait()
@@ -269,6 +279,8 @@ class Slot:
         if now - self.looked_at > TICK_SECONDS:
             sessions.reap(self.session)
             timers.fire_due()
+            messages.deliver_due()
+            buffering.expire()
             self.looked_at = now
 
     def _ring(self, *, now: bool = False) -> None:

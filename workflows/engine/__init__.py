@@ -12,6 +12,7 @@ from .executions import (
     retry,
     start_workflow,
 )
+from .messages import publish_message, publish_signal
 from .tasks import transition_state
 
 __all__ = [
@@ -25,6 +26,8 @@ __all__ = [
     "pause",
     "problems",
     "publish",
+    "publish_message",
+    "publish_signal",
     "register_workflow",
     "resume",
     "retry",

@@ -39,6 +39,7 @@ def problems(workflow: Workflow) -> list[Problem]:
     return [
         *_workflow_problems(workflow),
         *_row_problems(rows),
+        *_call_problems(workflow, rows),
         *validation.problems(compiled(workflow, rows)),
     ]
 
@@ -211,6 +212,21 @@ def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
         for field in ("parent", "attached_to", "compensates")
         if (name := getattr(row, field)) and name not in keys
     ]
+
+
+def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
+    """Calls of workflows, or versions of them, that are not there. One may call itself."""
+    found = []
+    for row in rows:
+        key, number = (row.calls or {}).get("key"), (row.calls or {}).get("version")
+        if not isinstance(key, str) or not key or (key == workflow.key and number is None):
+            continue
+        versions = Version.objects.filter(workflow__key=key)
+        if number is None and not versions.exists():
+            found.append(Problem(row.key, "calls", f"There is no published workflow “{key}”."))
+        elif type(number) is int and not versions.filter(number=number).exists():
+            found.append(Problem(row.key, "calls", f"Workflow “{key}” has no version {number}."))
+    return found
 
 
 def _workflow_problems(workflow: Workflow) -> list[Problem]:

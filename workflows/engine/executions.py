@@ -60,6 +60,26 @@ def start_workflow(
         return earlier
 
 
+def start_called(
+    caller: Execution, task_id: int, key: str, input: Mapping[str, Any], number: int | None
+) -> Execution:
+    """Start a workflow for a task that waits for it: the version with a number, or the published.
+
+    In the transaction that holds the caller. Raises UnknownWorkflow, InvalidInput.
+    """
+    workflow, version = _published(key)
+    if number is not None:
+        found = workflow.versions.filter(number=number).first()
+        if found is None:
+            raise UnknownWorkflow(f"Workflow “{key}” has no version {number}.")
+        version = found
+    given = dict(input)
+    check_input(graphs.of(version.pk).input_schema, given)
+    run = _run(workflow, version, given, caller.requested_by, None, caller.priority)
+    run["data"] |= {"called_by": task_id}
+    return _insert(workflow, version, run, task_id)
+
+
 def check_input(schema: Mapping[str, Any], given: Any) -> None:
     """Raise InvalidInput that lists every place where `given` misses the JSON Schema."""
     if not isinstance(given, dict):
@@ -124,6 +144,7 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
     """Stop it for good: nothing starts, late results are refused. Raises IllegalTransition."""
     with _locked(execution_id, by) as execution:
         who = transitions.actor(by)
+        tokens.stop(execution)
         _let_go(execution)
         entries = [
             entry
@@ -134,7 +155,6 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
         ]
         entries += _cancelled(execution, who, reason)
         approvals.cancel_open(execution_id)
-        tokens.stop(execution)
         Execution.objects.filter(pk=execution_id).update(open_tasks=0)
         return written(execution, entries)
 
@@ -298,9 +318,13 @@ def _run(
     }
 
 
-def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execution:
+def _insert(
+    workflow: Workflow, version: Version, run: dict[str, Any], parent_task: int | None = None
+) -> Execution:
     with transaction.atomic():
         execution_id = transitions.start(version.pk, [run])[0]
+        if parent_task is not None:
+            Execution.objects.filter(pk=execution_id).update(parent_task=parent_task)
         if not graphs.of(version.pk).is_plain:
             tokens.begin(execution_id, run["explicit"])
         transitions.doorbell([execution_id], work=True)

@@ -12,10 +12,10 @@ from workflows.graph import moves
 from workflows.graph.marking import BODY, INCIDENT, Marking
 from workflows.graph.retry import RetryPolicy
 from workflows.graph.shape import CALL, CATCH, EVENT_GATEWAY, HUMAN, WORK, Graph
-from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
+from workflows.models import BufferedMessage, Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import task_id
 
-from . import approvals, deliveries, graphs, transitions
+from . import approvals, buffering, deliveries, graphs, transitions
 
 WAITING = frozenset({CALL, CATCH, EVENT_GATEWAY})
 PATHS: dict[tuple[str, str], tuple[str, ...]] = {
@@ -313,6 +313,16 @@ class Page:
             Timer.objects.bulk_create(self.timers.values())
         if self.subscriptions:
             Subscription.objects.bulk_create(self.subscriptions.values())
+            self._hear_early_messages()
+
+    def _hear_early_messages(self) -> None:
+        """Messages that came before; in the order of their keys, in which they are locked."""
+        waiting = [one for one in self.subscriptions.values() if one.kind == "message"]
+        for one in sorted(waiting, key=lambda one: (one.name, one.key)):
+            buffering.lock(one.name, one.key)
+            early = buffering.take(one.name, one.key)
+            if early is not None:
+                self.parcels.append((Delivery.Kind.EVENT, None, _event(one, early)))
 
 
 ENDING = (moves.Completed, moves.Cancelled, moves.Failed, moves.Caught)
@@ -324,6 +334,18 @@ def _run(run: Run, opened: int) -> dict[str, Any]:
         "marking": run.marking.to_json(),
         "opened": opened,
         "assigned": run.assigned or None,
+    }
+
+
+def _event(waiter: Subscription, early: BufferedMessage) -> dict[str, Any]:
+    return {
+        "execution": waiter.execution_id,
+        "handler": waiter.handler,
+        "kind": waiter.kind,
+        "name": waiter.name,
+        "key": waiter.key,
+        "payload": early.payload,
+        "ttl": max((early.expires_at - clock.now()).total_seconds(), 0),
     }
 
 

@@ -97,6 +97,7 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         execution.refresh_from_db()
         if execution.state == State.RUNNING:
             execution.tasks.filter(is_ready=True).update(is_ready=False)
+            tokens.answer_caller(execution, kind, error)
             executions.written(
                 execution,
                 [

@@ -14,7 +14,7 @@ from workflows import clock
 from workflows.errors import InvalidExpression
 from workflows.graph import moves, tokens
 from workflows.graph.marking import Marking
-from workflows.graph.shape import WORK
+from workflows.graph.shape import CALL, WORK
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
 
@@ -49,12 +49,19 @@ def exchange(
         transitions.lock_all(work.execution_id for work, _ in results)
         held, late = _held(session_id, results)
         runs = _runs({work.execution_id for work, _ in held})
-        outcomes = [_routed(runs[work.execution_id], work, result) for work, result in held]
+        applied, outcomes = [], []
+        for work, result in held:
+            run = runs[work.execution_id]
+            if seq_of(work.task_id) in run.marking.open:
+                outcomes.append(_routed(run, work, result))
+                applied.append((work, result))
+            else:  # what was reported just before it has taken it away
+                late.append((work, result))
         transitions.advance(session_id, outcomes, 0)
-        approvals.open_for([work for work, result in held if isinstance(result, WaitsForPeople)])
+        approvals.open_for([work for work, result in applied if isinstance(result, WaitsForPeople)])
         _write(list(runs.values()))
         effects = transitions.advance(session_id, [], want) if want else []
-        events.announce(held, [])
+        events.announce(applied, [])
     return claiming.lent(effects), late
 
 
@@ -92,7 +99,17 @@ def answer(task: Task, output: Mapping[str, Any]) -> None:
     _write([run])
 
 
-def answer_failed(task: Task, error: str, code: str) -> bool:
+def answer_failed(task: Task, error: str, code: str) -> None:
+    """Nothing will come of a call: its task fails, unless that is caught."""
+    if answer_caught(task, error, code):
+        return
+    run = _run(Execution.objects.get(pk=task.execution_id))
+    if seq_of(task.pk) in run.marking.open:
+        run.moves = [moves.Failed(seq_of(task.pk), error, code)]
+        _write([run])
+
+
+def answer_caught(task: Task, error: str, code: str) -> bool:
     """The called execution has failed; False when nothing around the task catches that."""
     run = _run(Execution.objects.get(pk=task.execution_id))
     seq = seq_of(task.pk)
@@ -133,8 +150,14 @@ def stop(execution: Execution) -> None:
     if execution.marking is not None:
         ended = Marking(next=execution.marking["next"], ended=True)
         Execution.objects.filter(pk=execution.pk).update(marking=ended.to_json())
+    answer_caller(execution, "cancelled", "The called execution was cancelled.")
+
+
+def answer_caller(execution: Execution, code: str, error: str) -> None:
+    """Tell the task that has called a locked execution how it ended; "" for well."""
     if execution.parent_task is not None:
-        _answer(execution, "cancelled", "The called execution was cancelled.")
+        data = {"task": execution.parent_task, "code": code, "error": error}
+        deliveries.post([(Delivery.Kind.ANSWER, execution.pk, data)])
 
 
 def _held(
@@ -179,18 +202,19 @@ def _routed(run: Run, work: Work, result: Result) -> dict[str, Any]:
 def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     seq = seq_of(work.task_id)
     assigned: Mapping[str, Any] = {}
-    if seq in run.marking.open:
-        try:
-            moved = tokens.leave(run.graph, run.marking, seq, result.output, run.variables)
-        except InvalidExpression as error:
-            broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
-            return _broken(run, work, broken)
-        for move in moved:
-            if isinstance(move, moves.Completed) and move.seq == seq:
-                assigned = move.assigned
-            else:
-                run.moves.append(move)
+    try:
+        moved = _onwards(run, work, seq, result)
+    except InvalidExpression as error:
+        broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
+        return _broken(run, work, broken)
+    for move in moved:
+        if isinstance(move, moves.Completed) and move.seq == seq:
+            assigned = move.assigned
+        else:
+            run.moves.append(move)
     run.reported.add(work.task_id)
+    if result.by is not None and work.node.kind == CALL:
+        deliveries.post([(Delivery.Kind.CANCEL, None, {"task": work.task_id})])
     return {
         "to": "completed",
         "output": dict(result.output),
@@ -201,11 +225,18 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     }
 
 
+def _onwards(run: Run, work: Work, seq: int, result: Completed) -> list[moves.Move]:
+    """The moves behind a step; a wait or call that a session takes up again is retried."""
+    if result.by is None and work.node.kind in moving.WAITING:
+        return tokens.again(run.graph, run.marking, seq, run.variables)
+    return tokens.leave(run.graph, run.marking, seq, result.output, run.variables)
+
+
 def _broken(run: Run, work: Work, result: Broken) -> dict[str, Any]:
     """Caught by name at once, else tried again while the policy says so, else caught or fatal."""
     seq = seq_of(work.task_id)
     run.reported.add(work.task_id)
-    is_here = seq in run.marking.open and result.kind != DEADLINE
+    is_here = result.kind != DEADLINE
     again = is_tried_again(work, result)
     if again and not (is_here and tokens.is_named(run.graph, run.marking, seq, result.kind)):
         return failed(work, result, again=True)
@@ -258,8 +289,7 @@ def _concluded(run: Run) -> list[transitions.Entry]:
     if run.failure:
         execution.tasks.filter(is_ready=True).update(is_ready=False)
     if execution.parent_task is not None:
-        code = _code(execution) if run.failure else ""
-        _answer(execution, code, run.failure)
+        answer_caller(execution, _code(execution) if run.failure else "", run.failure)
     told = {"error": run.failure} if run.failure else {}
     return [
         transitions.move(
@@ -277,8 +307,3 @@ def _code(execution: Execution) -> str:
     """The kind of the error that an execution failed with."""
     tasks = execution.tasks.filter(state=State.FAILED).order_by("-finished_at")
     return tasks.values_list("error_kind", flat=True).first() or "error"
-
-
-def _answer(execution: Execution, code: str, error: str) -> None:
-    data = {"task": execution.parent_task, "code": code, "error": error}
-    deliveries.post([(Delivery.Kind.ANSWER, execution.pk, data)])

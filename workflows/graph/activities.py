@@ -53,12 +53,7 @@ def finish(game: Game, seq: int, output: Mapping[str, Any]) -> None:
     """An activity is done: its token goes on. Raises InvalidExpression: then nothing changed."""
     activity = game.marking.open[seq]
     if activity.role == INCIDENT:
-        scopes.close(game, seq, is_done=False)
-        game.moves.append(Completed(seq, output))
-        if _is_instance(game, activity.scope):
-            _instance(game, activity.scope, activity.index or 0)
-        else:
-            enter(game, activity.node, activity.scope)
+        repeat(game, seq)
         return
     node = game.graph.nodes[activity.node]
     assigned = {} if activity.role == BODY else game.mapped(node, output, seq)
@@ -81,6 +76,16 @@ def finish(game: Game, seq: int, output: Mapping[str, Any]) -> None:
         game.scope(activity.scope).reacting -= 1
     game.send(flows, activity.scope)
     game.consume(activity.scope)
+
+
+def repeat(game: Game, seq: int) -> None:
+    """An activity gives its token back to its node, where it arrives as if for the first time."""
+    activity = scopes.close(game, seq, is_done=False)
+    game.moves.append(Completed(seq, {}))
+    if _is_instance(game, activity.scope):
+        _instance(game, activity.scope, activity.index or 0)
+    else:
+        enter(game, activity.node, activity.scope)
 
 
 def emptied(game: Game, scope: int) -> None:

@@ -64,7 +64,7 @@ def is_enough(game: Game, seq: int, loop: Loop) -> bool:
     if not source:
         return False
     counts = {"done": loop.done, "total": loop.total, "active": loop.begun - loop.done}
-    return expressions.holds(source, {**game.seen(seq), "loop": counts}, {})
+    return expressions.holds(source, {**game.seen(seq), **counts}, {})
 
 
 def is_over(game: Game, seq: int, loop: Loop) -> bool:

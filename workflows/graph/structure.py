@@ -152,7 +152,9 @@ class Structure:
         return found
 
     def _may_begin(self, node: Node) -> bool:
-        return node.kind != BOUNDARY and not node.is_event_scope and node.compensates is None
+        is_link = node.kind == CATCH and node.event.get("type") == "link"
+        is_elsewhere = node.kind == BOUNDARY or node.is_event_scope or is_link
+        return not is_elsewhere and node.compensates is None
 
     def _nodes(self) -> Iterable[tuple[int, Node]]:
         return enumerate(self.graph.nodes)

@@ -34,6 +34,13 @@ def leave(
     return _drained(game)
 
 
+def again(graph: Graph, marking: Marking, seq: int, variables: dict[str, Any]) -> list[Move]:
+    """The token of an open activity arrives at its node once more: a wait or call is repeated."""
+    game = Game(graph, marking, variables)
+    activities.repeat(game, seq)
+    return _drained(game)
+
+
 def fire(
     graph: Graph,
     marking: Marking,

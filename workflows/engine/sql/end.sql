@@ -37,7 +37,7 @@ BEGIN
         UPDATE workflows_execution x SET finished_at = v_now, error = coalesce(j.reason, ''),
             state = CASE WHEN j.reason IS NULL THEN 'completed' ELSE 'failed' END
         FROM judged j WHERE x.id = j.id AND x.id = ANY (p_executions)
-        RETURNING x.id, x.state, x.error
+        RETURNING x.id, x.state, x.error, x.parent_task
     ),
     unreached AS (
         UPDATE workflows_task t SET state = 'cancelled', finished_at = v_now
@@ -50,6 +50,15 @@ BEGIN
         UPDATE workflows_task t SET is_ready = false
         FROM judged j
         WHERE j.reason IS NOT NULL AND t.id >= j.id << 20 AND t.id < (j.id + 1) << 20 AND t.is_ready
+    ),
+    answered AS (
+        INSERT INTO workflows_delivery(kind, execution_id, data, created_at)
+        SELECT 'answer', e.id, jsonb_build_object('task', e.parent_task, 'error', e.error,
+            'code', CASE WHEN e.state = 'failed' THEN coalesce((
+                SELECT t.error_kind FROM workflows_task t
+                WHERE t.id >= e.id << 20 AND t.id < (e.id + 1) << 20 AND t.state = 'failed'
+                ORDER BY t.finished_at LIMIT 1), 'error') ELSE '' END), v_now
+        FROM over e WHERE e.parent_task IS NOT NULL
     ),
     unset AS (
         DELETE FROM workflows_timer m USING over e
