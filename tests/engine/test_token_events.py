@@ -1,4 +1,4 @@
-"""Timers, errors, messages, signals, escalations and compensation, each by what the audit says."""
+"""Timers, errors, escalations and compensation, each by what the audit says."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ from tests.factories import (
 )
 from workflows import clock as clocks
 from workflows import engine
-from workflows.models import Approval, BufferedMessage, Subscription, Timer
+from workflows.models import Approval, Subscription, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -217,92 +217,6 @@ def test_an_error_starts_an_event_sub_process_that_is_all_that_is_left() -> None
         "handler": "completed",
         "tidy": "completed",
     }
-
-
-def test_a_message_wakes_the_one_execution_that_waits_for_its_key() -> None:
-    make_agent()
-    ways = [
-        node("paid", "catch", **event("message", name="payment", key="order"))
-        | {"output_mapping": {"amount": "output.amount"}},
-        step("ship", "paid"),
-    ]
-    first = drained(start(*ways, input={"order": "A1"}))
-    second = drained(start(*ways, input={"order": "B2"}))
-    assert engine.publish_message("payment", {"amount": 7}, key="B2")
-    assert drained(second).state == "completed"
-    assert second.variables["amount"] == 7
-    assert drained(first).state == "running"
-    assert Subscription.objects.get().key == "A1"
-
-
-def test_an_early_message_is_kept_for_its_time_and_taken_by_the_first_that_waits(
-    clock: Clock,
-) -> None:
-    assert not engine.publish_message("payment", {"amount": 7}, key="A1", ttl=60)
-    assert not engine.publish_message("payment", {"amount": 8}, key="A1", ttl=600)
-    clock.shift(61)
-    ways = [
-        node("paid", "catch", **event("message", name="payment", key="order"))
-        | {"output_mapping": {"amount": "output.amount"}}
-    ]
-    execution = drained(start(*ways, input={"order": "A1"}))
-    assert (execution.state, execution.variables["amount"]) == ("completed", 8)
-    assert drained(start(*ways, input={"order": "A1"})).state == "running"
-    assert not BufferedMessage.objects.exists()
-
-
-def test_one_execution_sends_a_message_and_another_receives_it() -> None:
-    make_agent()
-    waiting = drained(
-        start(
-            node("order", "catch", **event("message", name="order", key="number")),
-            key="shop",
-            input={"number": 5},
-        )
-    )
-    drained(
-        start(
-            step("a"),
-            node(
-                "send",
-                "throw",
-                "a",
-                **event("message", name="order", key="n", payload={"from": "'me'"}),
-            ),
-            input={"n": 5},
-        )
-    )
-    assert drained(waiting).state == "completed"
-    assert waiting.tasks.get().output == {"from": "me"}
-
-
-def test_a_signal_wakes_everyone_who_waits_for_it() -> None:
-    ways = [node("bell", "catch", **event("signal", name="bell"))]
-    waiting = [drained(start(*ways)) for _ in range(3)]
-    assert engine.publish_signal("bell") == 3
-    assert [drained(execution).state for execution in waiting] == ["completed"] * 3
-    assert engine.publish_signal("bell") == 0
-
-
-def test_the_first_event_behind_an_event_gateway_decides(clock: Clock) -> None:
-    make_agent()
-    ways = [
-        node("which", "event_gateway"),
-        node("answer", "catch", "which", **event("message", name="answer", key="id")),
-        node("late", "catch", "which", **event("timer", duration="PT1M")),
-        step("thank", "answer"),
-        step("remind", "late"),
-    ]
-    execution = drained(start(*ways, input={"id": "x"}))
-    assert engine.publish_message("answer", key="x")
-    assert drained(execution).state == "completed"
-    assert states(execution) == {"which": "completed", "thank": "completed"}
-    assert not Timer.objects.exists()
-    other = drained(start(*ways, input={"id": "y"}))
-    clock.shift(61)
-    assert drained(other).state == "completed"
-    assert states(other) == {"which": "completed", "remind": "completed"}
-    assert not Subscription.objects.exists()
 
 
 def test_an_event_sub_process_that_does_not_interrupt_runs_beside_what_goes_on() -> None:

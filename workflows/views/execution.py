@@ -9,6 +9,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from workflows import access
+from workflows.engine import tokens
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
 
@@ -68,10 +69,11 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
     return {
         "execution": run,
         "tasks": tasks,
+        "caught": _caught(run, tasks),
         "why": explained(situation, request.user),
         "approvals": situation.approvals,
         "actions": actions(request.user, run),
-        "drawing": drawn(run.version_id, tasks, run.variables),
+        "drawing": drawn(run.version_id, tasks, run.variables, _passed(events)),
         "timeline": timeline(tasks, events),
         "event_count": len(events),
         "events": events[-EVENTS_SHOWN:][::-1] if request.user.has_perm(access.AUDIT) else None,
@@ -84,6 +86,21 @@ def _events(execution_id: int) -> list[AuditEvent]:
     """The newest audit rows, oldest first."""
     rows = AuditEvent.objects.filter(execution=execution_id).order_by("-seq")
     return list(rows[:EVENTS_READ])[::-1]
+
+
+def _caught(run: Execution, tasks: list[Task]) -> set[int]:
+    """Failed tasks whose error went on elsewhere: there is nothing left to retry in them."""
+    failed = [task for task in tasks if task.state == State.FAILED]
+    return {task.pk for task in failed if not tokens.is_open(run, task)}
+
+
+def _passed(events: list[AuditEvent]) -> dict[str, set[str]]:
+    """Where tokens have gone from each gateway and event."""
+    found: dict[str, set[str]] = {}
+    for event in events:
+        if event.kind == "token.passed":
+            found.setdefault(event.entity_id, set()).update(event.data.get("to", ()))
+    return found
 
 
 def _set_by(events: list[AuditEvent]) -> dict[str, AuditEvent]:

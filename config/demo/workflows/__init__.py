@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from config.demo.workflows.catalogue_watch import CATALOGUE_WATCH
 from config.demo.workflows.invoice_intake import INVOICE_INTAKE
 from config.demo.workflows.order_processing import ORDER_PROCESSING
 from config.demo.workflows.supplier_sync import SUPPLIER_SYNC
 
-WORKFLOWS = (ORDER_PROCESSING, INVOICE_INTAKE, SUPPLIER_SYNC)
+WORKFLOWS = (ORDER_PROCESSING, INVOICE_INTAKE, SUPPLIER_SYNC, CATALOGUE_WATCH)
 
-__all__ = ["INVOICE_INTAKE", "ORDER_PROCESSING", "SUPPLIER_SYNC", "WORKFLOWS"]
+__all__ = ["CATALOGUE_WATCH", "INVOICE_INTAKE", "ORDER_PROCESSING", "SUPPLIER_SYNC", "WORKFLOWS"]
