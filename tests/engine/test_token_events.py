@@ -22,7 +22,8 @@ from tests.factories import (
 )
 from workflows import clock as clocks
 from workflows import engine
-from workflows.models import Approval, Subscription, Timer
+from workflows.errors import InvalidInput
+from workflows.models import Approval, Execution, Subscription, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -351,3 +352,56 @@ def test_cancel_forgets_everything_that_was_waited_for() -> None:
     assert not Subscription.objects.exists()
     assert not Timer.objects.exists()
     assert engine.publish_signal("bell") == 0
+
+
+def test_an_event_sub_process_leaves_the_timer_on_the_edge_of_its_scope(clock: Clock) -> None:
+    make_agent()
+    execution = drained(
+        start(
+            node("inside", "scope"),
+            human("ask") | {"parent": "inside"},
+            node("on_stop", "scope", parent="inside", **event("signal", name="stop")),
+            human("tidy") | {"parent": "on_stop"},
+            boundary("late", "inside", "timer", duration="PT1H"),
+            step("after", "late"),
+        )
+    )
+    engine.publish_signal("stop")
+    drained(execution)
+    assert states(execution)["ask"] == "cancelled"
+    assert states(execution)["tidy"] == "paused"
+    clock.shift(3_601)
+    assert drained(execution).state == "completed"
+    assert states(execution)["tidy"] == "cancelled"
+    assert states(execution)["after"] == "completed"
+
+
+def test_an_incident_that_a_timer_takes_away_lets_the_execution_be_completed(
+    clock: Clock,
+) -> None:
+    make_agent(tool="tests.fail")
+    execution = drained(
+        start(
+            node("inside", "scope"),
+            step("a", parent="inside", input={"permanent": True}),
+            boundary("late", "inside", "timer", duration="PT1H"),
+            node("done", "end", "late"),
+        )
+    )
+    assert execution.state == "failed"
+    clock.shift(3_601)
+    assert drained(execution).state == "failed"
+    engine.retry(execution.pk, by=None)
+    assert drained(execution).state == "completed"
+
+
+def test_a_start_whose_timer_cannot_be_told_is_refused_and_leaves_nothing() -> None:
+    ways = [
+        human("ask"),
+        node("late", "scope", **event("timer", duration="hours * 2")),
+        node("done", "end", parent="late"),
+    ]
+    with pytest.raises(InvalidInput) as refused:
+        start(*ways)
+    assert "hours" in str(refused.value)
+    assert not Execution.objects.exists()

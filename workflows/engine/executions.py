@@ -75,7 +75,8 @@ def start_called(
         version = found
     given = dict(input)
     check_input(graphs.of(version.pk).input_schema, given)
-    run = _run(workflow, version, given, caller.requested_by, None, caller.priority)
+    explicit = (caller.marking or {}).get("priority")
+    run = _run(workflow, version, given, caller.requested_by, None, explicit)
     run["data"] |= {"called_by": task_id}
     return _insert(workflow, version, run, task_id)
 
@@ -178,6 +179,8 @@ def retry(
         if execution.is_final or not (chosen or (task_id is None and _can_go_on(execution))):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
         reopen(execution, chosen, by=transitions.actor(by), reason=reason)
+        if execution.marking is not None:
+            tokens.conclude(execution)
         return written(execution, [])
 
 
@@ -266,8 +269,12 @@ def _record_refused(execution_id: int, error: IllegalTransition, by: str) -> Non
 
 
 def _can_go_on(execution: Execution) -> bool:
-    """Whether an execution failed with work left over, as it does at its deadline."""
-    return execution.state == State.FAILED and execution.open_tasks > 0
+    """Whether an execution failed with work left over, as it does at its deadline.
+
+    Or its last token has gone since then, so that it can only be completed.
+    """
+    has_ended = bool((execution.marking or {}).get("ended"))
+    return execution.state == State.FAILED and (execution.open_tasks > 0 or has_ended)
 
 
 def _end(execution: Execution) -> None:

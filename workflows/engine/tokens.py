@@ -11,7 +11,7 @@ from typing import Any
 from django.db import transaction
 
 from workflows import clock
-from workflows.errors import InvalidExpression
+from workflows.errors import InvalidExpression, InvalidInput
 from workflows.graph import moves, tokens
 from workflows.graph.marking import Marking
 from workflows.graph.shape import CALL, WORK
@@ -29,12 +29,16 @@ DEADLINE = "execution_timeout"  # the error kind that nothing within an executio
 def begin(execution_id: int, priority: int | None) -> None:
     """Put the first tokens of an execution that has just been inserted on their way.
 
-    An explicit `priority` holds for all its tasks. Raises InvalidExpression.
+    An explicit `priority` holds for all its tasks. Raises InvalidInput when it cannot be told
+    what the process waits for.
     """
     execution = Execution.objects.get(pk=execution_id)
     graph = graphs.of(execution.version_id)
     run = Run(execution, graph, Marking(priority=priority), dict(execution.variables))
-    run.moves = tokens.start(graph, run.marking, run.variables)
+    try:
+        run.moves = tokens.start(graph, run.marking, run.variables)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
     _write([run])
 
 
@@ -131,8 +135,12 @@ def is_open(execution: Execution, task: Task) -> bool:
 
 
 def conclude(execution: Execution) -> None:
-    """End a locked, running token execution, if nothing is left of it or a task has failed."""
+    """End a locked token execution, if nothing is left of it or, running, a task has failed."""
     run = _run(execution)
+    if run.marking.ended and execution.state == State.PENDING:
+        begun = _begun(run)
+        transitions.record(begun)
+        events.moved(begun)
     for task in execution.tasks.filter(state=State.FAILED).order_by("finished_at"):
         if is_open(execution, task):
             run.failure = f"{task.name}: {task.error}"

@@ -94,7 +94,7 @@ def emptied(game: Game, scope: int) -> None:
     if within is None or within.live != within.reacting or game.marking.ended:
         return
     if within.reacting:
-        events.disarm(game, scope)
+        events.disarm_reactions(game, scope)
         return
     if scope == ROOT:
         _end(game)
@@ -126,7 +126,7 @@ def react(game: Game, host: int, node: int, payload: Mapping[str, Any]) -> None:
     event = game.graph.nodes[node].event
     if event.get("interrupting", True):
         scopes.clear(game, host, "interrupted")
-        events.disarm(game, host)
+        events.disarm_reactions(game, host)
     within = game.scope(host)
     within.live += 1
     within.reacting += 1

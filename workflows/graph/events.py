@@ -69,6 +69,14 @@ def disarm(game: Game, host: int) -> None:
         game.moves.append(Disarmed(number))
 
 
+def disarm_reactions(game: Game, scope: int) -> None:
+    """No event sub-process starts in a scope any more; the events on its edge stay."""
+    for number, one in list(game.marking.armed.items()):
+        if one.host == scope and game.graph.nodes[one.node].is_event_scope:
+            del game.marking.armed[number]
+            game.moves.append(Disarmed(number))
+
+
 def repeat(game: Game, number: int, handler: Handler) -> None:
     """Wait for the next time of a timer that has just fired, or for nothing any more."""
     if not _fires_again(game, handler):

@@ -87,7 +87,7 @@ class Structure:
     def is_repeatable(self) -> tuple[bool, ...]:
         """Per node, whether it may be entered more than once in a run."""
         nodes, entries = self.graph.nodes, self.entries
-        circles = set(self.graph.in_circles)
+        circles = {*self.graph.in_circles, *self.links.values()}
         found = {
             place
             for place, node in self._nodes()
@@ -102,15 +102,34 @@ class Structure:
         while left:
             place = left.pop()
             after = {*self.after(place), *inside.get(place, ())} - found
+            after |= {self.undoing[place]} - found if place in self.undoing else set()
             found |= after
             left += after
         return tuple(place in found for place in range(len(nodes)))
 
     def after(self, place: int) -> Iterable[int]:
-        """The nodes one step on: behind its flows, and behind the boundary events on it."""
+        """The nodes one step on: behind its flows, the boundary events on it, and a link."""
         for flow in self.exits[place]:
             yield self.graph.flows[flow].target
         yield from self.boundaries.get(place, ())
+        if place in self.links:
+            yield self.links[place]
+
+    @cached_property
+    def links(self) -> Mapping[int, int]:
+        """Where each throwing link goes on: at the catching link of its name in its scope."""
+        targets = {
+            (node.parent, node.event.get("name")): place
+            for place, node in self._nodes()
+            if node.kind == CATCH and node.event.get("type") == "link"
+        }
+        return {
+            place: targets[node.parent, node.event.get("name")]
+            for place, node in self._nodes()
+            if node.kind == THROW
+            and node.event.get("type") == "link"
+            and (node.parent, node.event.get("name")) in targets
+        }
 
     def reaching(self, join: int) -> list[int]:
         """Per node, a bit set of the flows into `join` that it can reach without passing it.

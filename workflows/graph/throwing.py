@@ -11,7 +11,7 @@ from . import events, expressions, gateways, scopes
 from .game import Game
 from .marking import UNDOING, Loop
 from .moves import Caught, Thrown
-from .shape import CATCH, END
+from .shape import END
 
 
 def reach(game: Game, node: int, scope: int) -> None:
@@ -122,15 +122,13 @@ def _compensate(game: Game, node: int, scope: int) -> None:
 
 def _jump(game: Game, node: int, scope: int) -> None:
     """To the catching link of the same name in the same scope."""
-    thrower = game.graph.nodes[node]
-    name = thrower.event.get("name")
-    for place, other in enumerate(game.graph.nodes):
-        is_link = other.kind == CATCH and other.event.get("type") == "link"
-        if is_link and (other.parent, other.event.get("name")) == (thrower.parent, name):
-            game.passed(node, scope)
-            gateways.split(game, place, scope)
-            return
-    game.fail(node, scope, f"No link “{name}” to go on from.", "link")
+    target = game.structure.links.get(node)
+    if target is None:
+        name = game.graph.nodes[node].event.get("name")
+        game.fail(node, scope, f"No link “{name}” to go on from.", "link")
+        return
+    game.passed(node, scope)
+    gateways.split(game, target, scope)
 
 
 def _send(game: Game, node: int, scope: int, kind: str) -> None:

@@ -62,6 +62,9 @@ def _ends(graph: Graph) -> Iterator[Problem]:
         if graph.incoming[place] and (node.kind in (START, BOUNDARY) or is_alone or is_link):
             yield Problem(node.key, "depends_on", "No flow may lead to it.")
         is_jump = node.event.get("type") == "link" and not is_link
+        if is_jump and place not in structure.of(graph).links:
+            name = node.event.get("name")
+            yield Problem(node.key, "event", f"No link “{name}” catches it beside it.")
         if graph.outgoing[place] and (node.kind == END or is_alone or is_jump):
             yield Problem(node.key, "kind", "No flow may lead away from it.")
 
@@ -171,8 +174,5 @@ def _set_free(graph: Graph, place: int) -> Iterator[int]:
     if node.kind == SCOPE:
         yield from shape.beginnings.get(place, ())
         yield from shape.event_scopes.get(place, ())
-    if node.event.get("type") == "link" and node.kind != CATCH:
-        for other_place, other in enumerate(graph.nodes):
-            is_end = other.kind == CATCH and other.event.get("type") == "link"
-            if is_end and other.event.get("name") == node.event.get("name"):
-                yield other_place
+    if place in shape.links:
+        yield shape.links[place]
