@@ -19,6 +19,7 @@ _DURATION = re.compile(
     r"(?:T(?=\d)(?:(?P<hours>\d+)H)?(?:(?P<minutes>\d+)M)?(?:(?P<seconds>\d+(?:\.\d+)?)S)?)?\Z"
 )
 _CYCLE = re.compile(r"R(?P<times>\d*)/(?P<every>P.+)\Z")
+_LITERAL = re.compile(r"(?:R\d*/)?P(?=[\dT])\S*\Z|\d{4}-\d\d-\d\d")  # though it may be a wrong one
 _UNITS = {"weeks": 604_800, "days": 86_400, "hours": 3_600, "minutes": 60, "seconds": 1}
 
 
@@ -47,10 +48,10 @@ def due(event: Mapping[str, Any], seen: Mapping[str, Any]) -> Due:
 
 
 def is_literal(text: Any) -> bool:
-    """Whether it says when by itself, without CEL."""
+    """Whether it is meant to say when by itself, without CEL."""
     if not isinstance(text, str):
         return isinstance(text, int | float) and not isinstance(text, bool)
-    return bool(_DURATION.match(text) or _CYCLE.match(text) or _read(text))
+    return bool(_LITERAL.match(text))
 
 
 def _given(source: Any, seen: Mapping[str, Any]) -> Any:
