@@ -1,4 +1,4 @@
-"""Timers, errors, escalations and compensation, each by what the audit says."""
+"""Timers, errors and event sub-processes, each by what the audit says."""
 
 from __future__ import annotations
 
@@ -10,7 +10,6 @@ import pytest
 from tests.engine.conftest import Clock
 from tests.engine.test_tokens import drained, told
 from tests.factories import (
-    default,
     history,
     human,
     make_agent,
@@ -240,94 +239,6 @@ def test_an_event_sub_process_that_does_not_interrupt_runs_beside_what_goes_on()
     assert not Subscription.objects.exists()
 
 
-def test_an_escalation_starts_another_path_and_lets_the_sub_process_go_on() -> None:
-    make_agent()
-    execution = drained(
-        start(
-            node("inside", "scope"),
-            step("a", parent="inside"),
-            node("shout", "throw", "a", parent="inside", **event("escalation", code="slow")),
-            step("b", "shout", parent="inside"),
-            boundary("heard", "inside", "escalation", code="slow", interrupting=False),
-            step("help", "heard"),
-            step("after", "inside"),
-        )
-    )
-    assert execution.state == "completed"
-    assert set(states(execution).values()) == {"completed"}
-    assert {"b", "help", "after"} <= set(states(execution))
-
-
-def test_compensation_undoes_what_was_done_the_latest_first() -> None:
-    make_agent()
-    execution = drained(
-        start(
-            step("book"),
-            step("pay", "book"),
-            node("undo", "throw", "pay", **event("compensate")),
-            step("apologise", "undo"),
-            step("unbook", compensates="book"),
-            step("refund", compensates="pay"),
-        )
-    )
-    assert execution.state == "completed"
-    assert [line for line in history(execution) if line.endswith("completed")] == [
-        "book completed",
-        "pay completed",
-        "refund completed",
-        "unbook completed",
-        "undo completed",
-        "apologise completed",
-        "execution completed",
-    ]
-
-
-def test_what_was_not_done_is_not_undone() -> None:
-    make_agent()
-    execution = drained(
-        start(
-            step("book"),
-            node("undo", "end", "book", **event("compensate")),
-            step("unbook", compensates="book"),
-            node("never", "exclusive", {"task": "book", "when": "false"}),
-            step("pay", default("never")),
-            step("refund", compensates="pay"),
-        )
-    )
-    assert execution.state == "completed"
-    assert "refund" not in states(execution)
-    assert states(execution)["unbook"] == "completed"
-
-
-def test_a_conditional_event_waits_until_a_variable_makes_it_true() -> None:
-    make_agent()
-    execution = drained(
-        start(
-            node("fork", "parallel"),
-            node("full", "catch", "fork", **event("conditional", condition="count >= 1")),
-            step("a", "fork", output_mapping={"count": "count + 1"}),
-            step("after", "full"),
-            input={"count": 0},
-        )
-    )
-    assert execution.state == "completed"
-    assert history(execution).index("a completed") < history(execution).index("full completed")
-
-
-def test_a_link_goes_on_at_the_link_of_its_name() -> None:
-    make_agent()
-    execution = drained(
-        start(
-            step("a"),
-            node("out", "throw", "a", **event("link", name="page 2")),
-            node("in", "catch", **event("link", name="page 2")),
-            step("b", "in"),
-        )
-    )
-    assert execution.state == "completed"
-    assert states(execution) == {"a": "completed", "b": "completed"}
-
-
 def test_a_task_that_waits_for_a_message_can_be_completed_by_hand() -> None:
     make_agent()
     execution = drained(
@@ -405,3 +316,20 @@ def test_a_start_whose_timer_cannot_be_told_is_refused_and_leaves_nothing() -> N
         start(*ways)
     assert "hours" in str(refused.value)
     assert not Execution.objects.exists()
+
+
+def test_a_question_that_could_not_be_asked_is_asked_when_it_is_retried() -> None:
+    make_agent()
+    execution = drained(
+        start(
+            step("a"),
+            human("ask", "a"),
+            boundary("late", "ask", "timer", duration="wait"),
+            input={"wait": "soon"},
+        )
+    )
+    assert execution.state == "failed"
+    assert "'soon' is no duration" in execution.error
+    engine.retry(execution.pk, by=None)
+    assert drained(execution).state == "failed"
+    assert not Approval.objects.exists()

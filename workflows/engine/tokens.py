@@ -13,7 +13,7 @@ from django.db import transaction
 from workflows import clock
 from workflows.errors import InvalidExpression, InvalidInput
 from workflows.graph import moves, tokens
-from workflows.graph.marking import Marking
+from workflows.graph.marking import INCIDENT, Marking
 from workflows.graph.shape import CALL, WORK
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
@@ -53,14 +53,7 @@ def exchange(
         transitions.lock_all(work.execution_id for work, _ in results)
         held, late = _held(session_id, results)
         runs = _runs({work.execution_id for work, _ in held})
-        applied, outcomes = [], []
-        for work, result in held:
-            run = runs[work.execution_id]
-            if seq_of(work.task_id) in run.marking.open:
-                outcomes.append(_routed(run, work, result))
-                applied.append((work, result))
-            else:  # what was reported just before it has taken it away
-                late.append((work, result))
+        outcomes, applied = _all_routed(runs, held, late)
         transitions.advance(session_id, outcomes, 0)
         approvals.open_for([work for work, result in applied if isinstance(result, WaitsForPeople)])
         _write(list(runs.values()))
@@ -183,6 +176,30 @@ def _held(
         fences.pop(work.task_id if is_held else 0, None)
         (held if is_held else late).append((work, result))
     return held, late
+
+
+def _all_routed(
+    runs: Mapping[int, Run],
+    held: Sequence[tuple[Work, Result]],
+    late: list[tuple[Work, Result]],
+) -> tuple[list[dict[str, Any]], list[tuple[Work, Result]]]:
+    """Route results one after another; one whose task an earlier one has taken away is late too.
+
+    The outcomes to settle, and the results that they are of.
+    """
+    outcomes, applied = [], []
+    for work, result in held:
+        run = runs[work.execution_id]
+        activity = run.marking.open.get(seq_of(work.task_id))
+        if activity is None:
+            late.append((work, result))
+            continue
+        is_asked = isinstance(result, WaitsForPeople)
+        if is_asked and activity.role == INCIDENT:  # it has not come as far as the question
+            result = Completed({})
+        outcomes.append(_routed(run, work, result))
+        applied.append((work, result))
+    return outcomes, applied
 
 
 def _runs(execution_ids: Iterable[int]) -> dict[int, Run]:
