@@ -124,13 +124,15 @@ def _template(graph: Graph) -> list[dict[str, Any]]:
 
 
 def _rows(graph: Graph) -> list[dict[str, Any]]:
+    lanes = {node.requirement: node for node in graph.nodes}
+    numbers = {requirement: _lane(node) for requirement, node in lanes.items()}
     return [
         {
             "node": position,
             "key": node.key,
             "name": node.name,
             "kind": node.kind,
-            "lane": _lane(node),
+            "lane": numbers[node.requirement],
             "priority": node.priority,
             "waits_on": graph.waits_on(position),
             "max_attempts": RetryPolicy.of(graph.retry_policy, node.max_retries).max_attempts,

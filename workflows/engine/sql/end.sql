@@ -37,7 +37,7 @@ BEGIN
         UPDATE workflows_execution x SET finished_at = v_now, error = coalesce(j.reason, ''),
             state = CASE WHEN j.reason IS NULL THEN 'completed' ELSE 'failed' END
         FROM judged j WHERE x.id = j.id AND x.id = ANY (p_executions)
-        RETURNING x.id, x.state, x.error, x.parent_task
+        RETURNING x.id, x.state, x.error
     ),
     unreached AS (
         UPDATE workflows_task t SET state = 'cancelled', finished_at = v_now
@@ -50,15 +50,6 @@ BEGIN
         UPDATE workflows_task t SET is_ready = false
         FROM judged j
         WHERE j.reason IS NOT NULL AND t.id >= j.id << 20 AND t.id < (j.id + 1) << 20 AND t.is_ready
-    ),
-    answered AS (
-        INSERT INTO workflows_delivery(kind, execution_id, data, created_at)
-        SELECT 'answer', e.id, jsonb_build_object('task', e.parent_task, 'error', e.error,
-            'code', CASE WHEN e.state = 'failed' THEN coalesce((
-                SELECT t.error_kind FROM workflows_task t
-                WHERE t.id >= e.id << 20 AND t.id < (e.id + 1) << 20 AND t.state = 'failed'
-                ORDER BY t.finished_at LIMIT 1), 'error') ELSE '' END), v_now
-        FROM over e WHERE e.parent_task IS NOT NULL
     ),
     unset AS (
         DELETE FROM workflows_timer m USING over e
@@ -80,4 +71,14 @@ BEGIN
     SELECT (SELECT array_agg(r.entry ORDER BY r.rank, r.id) FROM rows r),
         array_agg(o.id), array_agg(o.state)
     INTO entries, ended, states FROM over o;
+
+    IF ended IS NOT NULL THEN  -- apart from the statement above, which runs with every step
+        INSERT INTO workflows_delivery(kind, execution_id, data, created_at)
+        SELECT 'answer', x.id, jsonb_build_object('task', x.parent_task, 'error', x.error,
+            'code', CASE WHEN x.state = 'failed' THEN coalesce((
+                SELECT t.error_kind FROM workflows_task t
+                WHERE t.id >= x.id << 20 AND t.id < (x.id + 1) << 20 AND t.state = 'failed'
+                ORDER BY t.finished_at LIMIT 1), 'error') ELSE '' END), v_now
+        FROM workflows_execution x WHERE x.id = ANY (ended) AND x.parent_task IS NOT NULL;
+    END IF;
 END $$;
