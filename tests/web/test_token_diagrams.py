@@ -87,3 +87,27 @@ def test_a_flow_that_was_taken_is_drawn_so(operator: Client, execution: Executio
     assert by_ends["begin", "write"] == by_ends["good", "write"] == "taken"
     assert by_ends["both", "ask"] == by_ends["good", "inside"] == "active"
     assert by_ends["late", "remind"] == by_ends["inside", "wait"] == ""
+
+
+def test_a_caught_failure_offers_no_retry_and_a_wait_says_when_it_ends(operator: Client) -> None:
+    make_agent(tool="tests.fail")
+    found = start(
+        step("ask", input={"permanent": True}),
+        node("refused", "boundary", attached_to="ask", event={"type": "error"}),
+        node("rest", "catch", "refused", event={"type": "timer", "duration": "PT5M"}),
+    )
+    runner.drain()
+    text = page(operator, f"/executions/{found.pk}/")
+    assert "“Rest” waits for its time." in text
+    assert "retry-" not in text
+    assert "It broke." in text
+
+
+def test_a_wait_for_a_message_names_it_and_its_key(operator: Client) -> None:
+    found = start(
+        node("paid", "catch", event={"type": "message", "name": "payment", "key": "order"}),
+        input={"order": "A1"},
+    )
+    text = page(operator, f"/executions/{found.pk}/")
+    assert "“Paid” waits for an event." in text
+    assert "“payment” (A1)" in text
