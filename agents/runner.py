@@ -37,12 +37,14 @@ from workflows.engine import (
     advancing,
     claiming,
     events,
+    messages,
     sessions,
     timers,
     transitions,
 )
 from workflows.engine.claiming import LeaseLost, Work
 from workflows.graph.retry import IN_DOUBT
+from workflows.graph.shape import HUMAN
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
@@ -183,6 +185,7 @@ class Slot:
     def _loop(self, pool: ThreadPoolExecutor, until_quiet: bool) -> None:
         while True:
             self._keep_house()
+            has_reported = bool(self.results)
             works = self._exchange() if self.results or self.is_woken else []
             for work in works:
                 if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
@@ -190,12 +193,12 @@ class Slot:
             for work in works:
                 self.results += self._done_here(work)
             self.results += self._gathered()
-            if works or self.results:
+            if works or self.results or (until_quiet and has_reported):
                 self.is_woken = True
                 continue
             self._ring(now=True)
             if self._is_over(until_quiet):
-                if until_quiet and timers.fire_due():
+                if until_quiet and (timers.fire_due() or messages.deliver_due()):
                     continue
                 return
             self._wait()
@@ -240,9 +243,10 @@ class Slot:
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
     def _done_here(self, work: Work) -> list[tuple[Work, advancing.Result]]:
-        """Quick tools, and the engine's own work: a human step is asked for and waits."""
+        """Quick tools, and the engine's own work: people are asked; what was stuck goes on."""
         if work.lane == claiming.ENGINE_LANE:
-            return [(work, advancing.WaitsForPeople())]
+            is_asked = work.node.kind == HUMAN
+            return [(work, advancing.WaitsForPeople() if is_asked else advancing.Completed({}))]
         if self._is_quick(work):
             return [(work, _result(self._run(work, self._agent(work))))]
         return []

@@ -104,3 +104,24 @@ def task(execution: Execution, key: str) -> Task:
 def kinds(execution: Execution) -> list[str]:
     """The kinds of an execution's audit rows, in order."""
     return list(execution.audit_events.order_by("seq").values_list("kind", flat=True))
+
+
+def node(key: str, kind: str, *before: Any, **fields: Any) -> dict[str, Any]:
+    """A gateway, event, scope or call that comes after others."""
+    return {
+        "key": key,
+        "name": key.title(),
+        "kind": kind,
+        "dependencies": list(before),
+        **fields,
+    }
+
+
+def default(key: str) -> dict[str, Any]:
+    """The default way out of a step, as a dependency."""
+    return {"task": key, "default": True}
+
+
+def when(key: str, condition: str) -> dict[str, Any]:
+    """A way that is taken when a condition holds, as a dependency."""
+    return {"task": key, "when": condition}

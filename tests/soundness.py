@@ -8,7 +8,19 @@ from collections import Counter, defaultdict
 
 from agents.models import Agent
 from workflows.audit import rebuild
-from workflows.models import AgentSlot, Approval, AuditEvent, Execution, Session, State, Timer
+from workflows.graph.marking import Marking
+from workflows.models import (
+    FINAL,
+    AgentSlot,
+    Approval,
+    AuditEvent,
+    Execution,
+    Session,
+    State,
+    Task,
+    Timer,
+)
+from workflows.models.runs import task_id
 from workflows.models.states import is_allowed
 
 
@@ -66,13 +78,33 @@ def _of_transitions(execution: Execution) -> list[str]:
 def of_tokens(execution: Execution) -> list[str]:
     tasks = list(execution.tasks.all())
     is_open = {
-        task.key: task.state in (State.RUNNING, State.PAUSED)
+        task.pk: task.state in (State.RUNNING, State.PAUSED)
         or (task.state == State.PENDING and (task.waits_on == 0 or task.attempt > 0))
         for task in tasks
     }
     if sum(is_open.values()) != execution.open_tasks:
         return [f"{execution} counts {execution.open_tasks} open tasks; open are {is_open}"]
-    return []
+    return _of_marking(execution, tasks)
+
+
+def _of_marking(execution: Execution, tasks: list[Task]) -> list[str]:
+    """A token graph's marking and tables tell the same: open tasks, timers, subscriptions."""
+    if execution.marking is None:
+        return []
+    marking = Marking.from_json(execution.marking)
+    found = []
+    live = {task.pk for task in tasks if task.state not in FINAL and task.state != State.FAILED}
+    known = {task_id(execution.pk, seq) for seq in marking.open}
+    if live - known or {task.pk for task in tasks if task.state in FINAL} & known:
+        found.append(f"{execution} has {live} open; its marking says {known}")
+    waited = {number for number, one in marking.armed.items() if one.kind != "conditional"}
+    kept = set(execution.subscriptions.values_list("handler", flat=True))
+    kept |= set(execution.timers.filter(kind="event").values_list("handler", flat=True))
+    if waited != kept:
+        found.append(f"{execution} waits for {kept}; its marking says {waited}")
+    if marking.ended and (marking.open or marking.parked or marking.armed):
+        found.append(f"{execution} has ended, and something is left of it")
+    return found
 
 
 def _of_the_finished(execution: Execution) -> list[str]:

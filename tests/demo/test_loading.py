@@ -24,7 +24,7 @@ def test_loading_again_changes_nothing():
     assert loading.load() == []
     assert StockItem.objects.get(sku="SKU-001").on_hand == 1
     assert Agent.objects.get(key="agent_001").max_concurrent_tasks == 3
-    assert Version.objects.count() == Workflow.objects.count() == 3
+    assert Version.objects.count() == Workflow.objects.count() == 4
     assert Agent.objects.count() == len(AGENTS)
 
 

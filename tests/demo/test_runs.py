@@ -164,3 +164,20 @@ def test_a_locked_catalogue_fails_until_an_operator_unlocks_it_and_retries(desk)
     execution = drained(execution)
     assert execution.state == "completed", execution.error
     assert PurchasePrice.objects.filter(supplier_id="SUP-NORTH").count() == 3
+
+
+def test_a_watch_asks_again_after_a_wait_until_the_catalogue_is_open(desk):
+    execution = start("catalogue_watch_v1", {"supplier_id": "SUP-NORTH"})
+    assert execution.state == "running", execution.error
+    assert execution.tasks.get(key="wait").state == "paused"
+    desk.suppliers.lock("SUP-NORTH", {"locked": False})
+    Timer.objects.filter(kind="event").update(due_at=clock.now())
+    execution = drained(execution)
+    assert execution.state == "completed", execution.error
+    assert list(
+        execution.tasks.filter(key="fetch_catalogue").values_list("iteration", "state")
+    ) == [
+        (1, "failed"),
+        (2, "completed"),
+    ]
+    assert execution.variables["tries"] == 1

@@ -60,3 +60,27 @@ def test_a_requirement_is_the_same_whatever_the_order_of_its_capabilities() -> N
     assert one.requirement == other.requirement == "role=;capabilities=a,b"
     assert Node("k", "K", agent_key="bot", capabilities=("a",)).requirement == "agent=bot"
     assert Node("k", "K", kind="human").requirement == ""
+
+
+def test_what_was_stored_before_there_were_tokens_loads_and_keeps_its_digest() -> None:
+    graph = Graph((Node("a", "A"), Node("b", "B")), (Flow(0, 1, "x > 1"),))
+    data = graph.to_json()
+    assert set(data["flows"][0]) == {"source", "target", "when"}
+    assert not {"parent", "event", "loop", "calls", "attached_to"} & set(data["nodes"][0])
+    assert Graph.from_json(data) == graph
+    assert graph.is_plain
+
+
+def test_a_graph_of_every_kind_survives_the_round_trip() -> None:
+    graph = Graph(
+        (
+            Node("s", "S", kind="scope", loop={"cardinality": 2}),
+            Node("a", "A", parent=0),
+            Node("t", "T", kind="boundary", attached_to=0, event={"type": "error"}),
+            Node("u", "U", compensates=0),
+            Node("c", "C", kind="call", calls={"key": "x"}),
+        ),
+        (Flow(0, 4, "", True),),
+    )
+    assert Graph.from_json(graph.to_json()) == graph
+    assert not graph.is_plain

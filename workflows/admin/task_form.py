@@ -68,11 +68,20 @@ class TaskForm(forms.ModelForm):
             "timeout_seconds",
             "input",
             "output_mapping",
+            "parent",
+            "attached_to",
+            "compensates",
+            "event",
+            "loop",
+            "calls",
         )
         field_classes = {
             "capabilities": WordsField,
             "depends_on": DependenciesField,
             "input": ObjectField,
+            "event": ObjectField,
+            "loop": ObjectField,
+            "calls": ObjectField,
             "output_mapping": AssignmentsField,
         }
         widgets = {
@@ -82,7 +91,7 @@ class TaskForm(forms.ModelForm):
         help_texts = {
             "capabilities": _("Separated by commas; the agent needs all of them."),
             "agent_key": _("An agent's key, instead of a role and capabilities."),
-            "depends_on": _("One per line: key, or key when condition (CEL)."),
+            "depends_on": _("One per line: key, key when condition (CEL), or key otherwise."),
             "output_mapping": _("One per line: variable = CEL over “output” and the variables."),
             "input": _("A JSON object, laid over the variables."),
             "max_retries": _("Empty: as the workflow says."),

@@ -94,6 +94,15 @@ class TaskInline(admin.StackedInline):
             },
         ),
         (
+            _("Event, loop and sub-process"),
+            {
+                "fields": (
+                    ("parent", "attached_to", "compensates"),
+                    ("event", "loop", "calls"),
+                )
+            },
+        ),
+        (
             _("Approval"),
             {
                 "classes": ("approval",),
@@ -106,7 +115,7 @@ class TaskInline(admin.StackedInline):
         ),
     )
     read_only_fieldsets = (
-        *fieldsets[:1],
+        *fieldsets[:2],
         (_("Approval"), {"classes": ("approval",), "fields": ("approval",)}),
     )
 

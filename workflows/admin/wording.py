@@ -12,6 +12,7 @@ from workflows import json_text
 
 SEPARATORS = re.compile(r"[,，\n]")
 CONDITIONAL = re.compile(r"(\S+)\s+when\b\s*(.*)", re.DOTALL)
+DEFAULT = re.compile(r"(\S+)\s+otherwise")
 
 
 class Unreadable(ValueError):
@@ -31,7 +32,10 @@ def written_words(items: Sequence[Any]) -> str:
 
 
 def dependencies(text: str) -> list[Any]:
-    """A task's key per line, or `key when condition`; as TaskDefinition.depends_on holds them."""
+    """A task's key per line, `key when condition` or `key otherwise` (its default way out).
+
+    As TaskDefinition.depends_on holds them.
+    """
     if text.lstrip().startswith("["):
         return _list(json_text.parsed(text))
     return [item for line in _lines(text) for item in _dependency(line)]
@@ -89,6 +93,9 @@ def _indented(text: str) -> str:
 
 
 def _dependency(line: str) -> list[Any]:
+    default = DEFAULT.fullmatch(line)
+    if default is not None:
+        return [{"task": _key(default[1]), "default": True}]
     conditional = CONDITIONAL.fullmatch(line)
     if conditional is None:
         return [_key(word) for word in words(line)]
@@ -114,7 +121,14 @@ def _plain(item: Any) -> Any:
 
 
 def _conditional(item: Any) -> str:
-    return item if isinstance(item, str) else f"{item['task']} when {item['when']}"
+    match item:
+        case str():
+            return item
+        case {"task": key, "default": True}:
+            return f"{key} otherwise"
+        case {"task": key, "when": condition}:
+            return f"{key} when {condition}"
+    raise Unreadable(str(item))
 
 
 def _assignment(line: str) -> tuple[str, str]:

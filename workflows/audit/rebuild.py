@@ -36,7 +36,9 @@ class Row(NamedTuple):
 
 
 COLUMNS = Row._fields[:-1]
-SAYS_MORE = Q(kind="execution.created") | Q(data__has_any_keys=["set", "error"])
+SAYS_MORE = Q(kind__in=["execution.created", "token.passed"]) | Q(
+    data__has_any_keys=["set", "error"]
+)
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +102,8 @@ def last(events: Iterable[Row], before: Picture | None = None) -> Picture:
     for event in events:
         seq = event.seq
         picture.variables.update(set_by(event))
+        if event.kind == "task.opened" and event.task_id is not None:
+            picture.tasks[event.task_id] = State.PENDING
         if event.new_state is None:
             continue
         if event.entity_type == "execution":

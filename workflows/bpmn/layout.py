@@ -69,15 +69,25 @@ class Slot:
     after: list[int] = field(default_factory=list)
     x: float = 0.0
     y: float = 0.0
+    left: float = 0.0  # the edges of its column
+    right: float = 0.0
 
 
 def layout(graph: Graph) -> Layout:
-    """Coordinates for every node and flow; loops back are drawn against the reading direction."""
+    """Coordinates for every node and flow of a graph of steps; `nesting` knows the other kinds."""
+    return arranged(graph, [(NODE_WIDTH, NODE_HEIGHT)] * len(graph.nodes))
+
+
+def arranged(graph: Graph, sizes: Sequence[tuple[float, float]]) -> Layout:
+    """Coordinates for the nodes, of which each has a size, and the flows of one level.
+
+    Loops back are drawn against the reading direction.
+    """
     if not graph.nodes:
         return Layout(0, 0, (), ())
     forward = _without_loops(graph)
     ranks = _ranks(len(graph.nodes), forward)
-    slots, columns, chains = _slotted(graph, forward, ranks)
+    slots, columns, chains = _slotted(graph, forward, ranks, sizes)
     columns = ordered(columns, slots)
     settled(columns, slots, gap=ROW_GAP)
     width = _place_columns(columns, slots)
@@ -158,7 +168,10 @@ def _ranks(count: int, flows: Sequence[tuple[int, int]]) -> list[int]:
 
 
 def _slotted(
-    graph: Graph, forward: Sequence[tuple[int, int]], ranks: Sequence[int]
+    graph: Graph,
+    forward: Sequence[tuple[int, int]],
+    ranks: Sequence[int],
+    sizes: Sequence[tuple[float, float]],
 ) -> tuple[list[Slot], list[list[int]], list[list[int]]]:
     """Slots (nodes first), columns of slot numbers, and each flow's chain of slot numbers.
 
@@ -169,7 +182,7 @@ def _slotted(
     }
     used = sorted({2 * rank for rank in ranks} | {2 * rank + 1 for rank in labelled})
     place = {column: position for position, column in enumerate(used)}
-    slots = [Slot(NODE_WIDTH, NODE_HEIGHT) for _ in graph.nodes]
+    slots = [Slot(width, height) for width, height in sizes]
     columns: list[list[int]] = [[] for _ in used]
     for node, rank in enumerate(ranks):
         columns[place[2 * rank]].append(node)
@@ -202,6 +215,7 @@ def _place_columns(columns: Sequence[Sequence[int]], slots: Sequence[Slot]) -> f
         width = max(slots[number].width for number in column)
         for number in column:
             slot = slots[number]
+            slot.left, slot.right = x, x + width
             slot.x = x if slot.is_label else x + (width - slot.width) / 2
             if not slot.width:
                 slot.x, slot.width = x, width
@@ -221,10 +235,14 @@ def _line(
         return Line(_round_trip(slots[chain[0]]), None, text)
     first, last = slots[chain[0]], slots[chain[-1]]
     points = [(first.x + first.width, first.y + first.height / 2)]
+    if first.right > points[0][0]:
+        points.append((first.right, points[0][1]))  # past the wider boxes above and below it
     for number in chain[1:-1]:
         slot = slots[number]
         middle = slot.y + slot.height / 2
         points += [(slot.x, middle), (slot.x + slot.width, middle)]
+    if last.left < last.x:
+        points.append((last.left, last.y + last.height / 2))
     points.append((last.x, last.y + last.height / 2))
     return Line(tuple(points[::-1] if turned else points), _label(slots, chain), text)
 

@@ -14,6 +14,7 @@ from .executions import (
     start_workflow,
 )
 from .intake import publish_event, receive_event
+from .messages import publish_message, publish_signal
 from .tasks import complete, transition_state
 from .triggers import register_trigger
 
@@ -30,6 +31,8 @@ __all__ = [
     "problems",
     "publish",
     "publish_event",
+    "publish_message",
+    "publish_signal",
     "receive_event",
     "register_trigger",
     "register_workflow",

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-import random
-from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any
 
 from django.db import transaction
@@ -15,45 +14,32 @@ from workflows.graph.retry import IN_DOUBT
 from workflows.models import AuditEvent, State, Task
 from workflows.models.runs import task_id
 
-from . import approvals, claiming, events, graphs, transitions
+from . import approvals, claiming, events, graphs, tokens, transitions
 from .claiming import Work
+from .results import (
+    CHANCE,
+    TICK_SECONDS,
+    Broken,
+    Completed,
+    Released,
+    Result,
+    WaitsForPeople,
+    failed,
+    is_due_soon,
+    is_tried_again,
+    outcome,
+)
 
-CHANCE = random.Random()
-TICK_SECONDS = 1.0  # idle sessions look by themselves this often
-
-
-@dataclass(frozen=True, slots=True)
-class Completed:
-    """The step is done; `by` is set when a person and not its agent completed it."""
-
-    output: Mapping[str, Any]
-    by: str | None = None
-    reason: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class Broken:
-    """The attempt failed. `retry_after` (seconds) is the least delay its cause asked for."""
-
-    error: str
-    kind: str = "error"
-    is_retryable: bool = True
-    retry_after: float = 0.0
-    by: str | None = None
-    details: Mapping[str, Any] = field(default_factory=dict)
-
-
-@dataclass(frozen=True, slots=True)
-class WaitsForPeople:
-    """The step holds no worker any more: an approval decides how it goes on."""
-
-
-@dataclass(frozen=True, slots=True)
-class Released:
-    """Handed back unstarted; counts as no attempt."""
-
-
-Result = Completed | Broken | WaitsForPeople | Released
+__all__ = [
+    "CHANCE",
+    "TICK_SECONDS",
+    "Broken",
+    "Completed",
+    "Released",
+    "Result",
+    "WaitsForPeople",
+    "Work",
+]
 
 
 def unreported(task: Task, error: str, kind: str) -> Broken:
@@ -73,29 +59,18 @@ def exchange(
     """Apply the results of a session's work, each exactly once, and lend it up to `want` tasks.
 
     A result routed on variables that another branch changed meanwhile is routed again; one whose
-    lease has passed on is stored in the audit and refused. Raises LeaseLost, after all that, when
-    the session itself has been taken for dead.
+    lease has passed on is stored in the audit and refused. Token graphs are routed under the lock
+    of their executions, see `tokens`. Raises LeaseLost, after all that, when the session
+    itself has been taken for dead.
     """
-    works: list[Work] = []
-    left = list(results)
-    is_first = True
-    while left or (is_first and want):
-        effects = _apply(session_id, left, want - len(works))
-        works += claiming.lent(effects)
-        stale = {effect.task_id: effect for effect in effects if effect.what == "stale"}
-        late = {effect.task_id for effect in effects if effect.what == "refused"}
-        if late:
-            _record_refused([pair for pair in left if pair[0].task_id in late])
-        events.announce(left, effects)
-        if any(effect.what == "gone" for effect in effects):
-            raise claiming.LeaseLost
-        left = [
-            (_reread(work, stale[work.task_id]), result)
-            for work, result in left
-            if work.task_id in stale
-        ]
-        is_first = False
-    return works
+    left = [pair for pair in results if graphs.of(pair[0].version_id).is_plain]
+    if len(left) < len(results):
+        tokened = [pair for pair in results if not graphs.of(pair[0].version_id).is_plain]
+        effects, refused = tokens.exchange(session_id, tokened, 0 if left else want)
+        _record_refused(refused)
+        if not left:
+            return claiming.lent(_of_a_living(effects))
+    return _exchange_plain(session_id, left, want)
 
 
 def report(session_id: int | None, results: Sequence[tuple[Work, Result]]) -> None:
@@ -116,39 +91,60 @@ def report_again(session_id: int, work: Work, result: Result) -> None:
         report(session_id, [(work, result)])
 
 
+def _exchange_plain(
+    session_id: int | None, left: list[tuple[Work, Result]], want: int
+) -> list[Work]:
+    works: list[Work] = []
+    is_first = True
+    while left or (is_first and want):
+        effects = _apply(session_id, left, want - len(works))
+        works += claiming.lent(effects)
+        stale = {effect.task_id: effect for effect in effects if effect.what == "stale"}
+        late = {effect.task_id for effect in effects if effect.what == "refused"}
+        if late:
+            _record_refused([pair for pair in left if pair[0].task_id in late])
+        events.announce(left, effects)
+        _of_a_living(effects)
+        left = [
+            (_reread(work, stale[work.task_id]), result)
+            for work, result in left
+            if work.task_id in stale
+        ]
+        is_first = False
+    return works
+
+
+def _of_a_living(effects: list[transitions.Effect]) -> list[transitions.Effect]:
+    if any(effect.what == "gone" for effect in effects):
+        raise claiming.LeaseLost
+    return effects
+
+
 def _apply(
     session_id: int | None, results: list[tuple[Work, Result]], want: int
 ) -> list[transitions.Effect]:
     outcomes = [_outcome(work, result) for work, result in results]
     waiting = [work for work, result in results if isinstance(result, WaitsForPeople)]
-    is_due_soon = any(_is_due_soon(outcome) for outcome in outcomes)
-    if not (waiting or is_due_soon):
+    sets_timer = any(is_due_soon(one) for one in outcomes)
+    if not (waiting or sets_timer):
         return transitions.advance(session_id, outcomes, want)
     with transaction.atomic():
         effects = transitions.advance(session_id, outcomes, want)
         unapplied = {row.task_id for row in effects if row.what != "work"}
         approvals.open_for([work for work in waiting if work.task_id not in unapplied])
-        if is_due_soon:
+        if sets_timer:
             transitions.wake_sessions()
     return effects
 
 
-def _is_due_soon(outcome: Mapping[str, Any]) -> bool:
-    """Whether it sets a timer that comes due before idle sessions look at the timers again."""
-    return outcome["to"] == "retry" and outcome["delay"] < TICK_SECONDS
-
-
 def _outcome(work: Work, result: Result) -> dict[str, Any]:
-    base: dict[str, Any] = {"id": work.task_id, "fence": work.fence, "assigned": {}}
+    base = outcome(work, result)
     match result:
         case Completed():
-            return base | {"input": work.input} | _left(work, result)
+            return base | _left(work, result)
         case Broken():
-            return base | {"input": work.input} | _failed(work, result)
-        case WaitsForPeople():
-            return base | {"to": "paused", "input": work.input}
-        case Released():
-            return base | {"to": "released"}
+            return base | failed(work, result, again=is_tried_again(work, result))
+    return base
 
 
 def _left(work: Work, result: Completed) -> dict[str, Any]:
@@ -156,7 +152,8 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     try:
         step = routing.leave(graph, work.position, result.output, work.variables)
     except InvalidExpression as error:
-        return _failed(work, Broken(str(error), "expression", is_retryable=False, by=result.by))
+        broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
+        return failed(work, broken, again=False)
     return {
         "to": "completed",
         "output": dict(result.output),
@@ -168,30 +165,14 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     }
 
 
-def _failed(work: Work, result: Broken) -> dict[str, Any]:
-    policy = graphs.retry_policy(work.version_id, work.position)
-    may_again = result.is_retryable and policy.retries(result.kind)
-    again = may_again and work.attempt < policy.limit(result.kind, work.max_attempts)
-    delay = None
-    if again:
-        jittered = policy.on(result.kind).jittered(work.attempt, CHANCE)
-        delay = max(jittered, result.retry_after)
-    return {
-        "to": "retry" if again else "failed",
-        "error": result.error,
-        "error_kind": result.kind,
-        "delay": delay,
-        "actor": result.by,
-        "data": {"details": dict(result.details)} if result.details else None,
-    }
-
-
 def _reread(work: Work, effect: transitions.Effect) -> Work:
     return replace(work, variables=effect.variables, variables_version=effect.variables_version)
 
 
 def _record_refused(refused: list[tuple[Work, Result]]) -> None:
     """A late result is not applied, but what it said is kept."""
+    if not refused:
+        return
     with transaction.atomic():
         transitions.record(
             transitions.Entry(

@@ -10,6 +10,7 @@ from django.conf import settings
 
 from workflows.graph.shape import Node
 from workflows.models import Execution, Task
+from workflows.models.runs import seq_of
 
 from . import graphs, transitions
 
@@ -52,8 +53,9 @@ class Work:
 
     @property
     def idempotency_key(self) -> str:
-        """Stable over attempts; the trailing 1 is the visit of the node."""
-        return f"{self.execution_id}:{self.key}:1"
+        """Stable over attempts; the trailing number tells the visits of the node apart."""
+        is_plain = graphs.of(self.version_id).is_plain
+        return f"{self.execution_id}:{self.key}:{1 if is_plain else seq_of(self.task_id)}"
 
 
 def lent(effects: Iterable[transitions.Effect]) -> list[Work]:

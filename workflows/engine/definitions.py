@@ -41,6 +41,7 @@ def problems(workflow: Workflow) -> list[Problem]:
     return [
         *_workflow_problems(workflow),
         *_row_problems(rows),
+        *_call_problems(workflow, rows),
         *validation.problems(compiled(workflow, rows)),
     ]
 
@@ -50,13 +51,13 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     tasks = list(workflow.task_definitions.all() if rows is None else rows)
     index = {task.key: position for position, task in enumerate(tasks)}
     flows = [
-        Flow(index[name], position, when)
+        Flow(index[name], position, when, is_default)
         for position, task in enumerate(tasks)
-        for name, when in dependencies(task)
+        for name, when, is_default in ways_in(task)
         if name in index
     ]
     return Graph(
-        nodes=tuple(_node(task) for task in tasks),
+        nodes=tuple(_node(task, index) for task in tasks),
         flows=tuple(flows),
         variables=workflow.variables or {},
         input_schema=workflow.input_schema or {},
@@ -68,13 +69,19 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
 
 def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
     """(key of the task before it, condition or "") of a draft task."""
-    pairs = []
+    return [(key, when) for key, when, _ in ways_in(task)]
+
+
+def ways_in(task: TaskDefinition) -> list[tuple[str, str, bool]]:
+    """`dependencies`, each also with whether it is the default way out of the task before it."""
+    ways = []
     for item in task.depends_on or []:
         if isinstance(item, Mapping):
-            pairs.append((str(item.get("task", "")), str(item.get("when") or "")))
+            when = str(item.get("when") or "")
+            ways.append((str(item.get("task", "")), when, item.get("default") is True))
         else:
-            pairs.append((str(item), ""))
-    return pairs
+            ways.append((str(item), "", False))
+    return ways
 
 
 def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
@@ -114,14 +121,21 @@ def _freeze(
 
 
 def _template(graph: Graph) -> list[dict[str, Any]]:
-    """The task rows of every execution, ready to insert."""
+    """The task rows of every execution, ready to insert; a token graph's come with its tokens."""
+    rows = _rows(graph)
+    return rows if graph.is_plain else []
+
+
+def _rows(graph: Graph) -> list[dict[str, Any]]:
+    lanes = {node.requirement: node for node in graph.nodes}
+    numbers = {requirement: _lane(node) for requirement, node in lanes.items()}
     return [
         {
             "node": position,
             "key": node.key,
             "name": node.name,
             "kind": node.kind,
-            "lane": _lane(node),
+            "lane": numbers[node.requirement],
             "priority": node.priority,
             "waits_on": graph.waits_on(position),
             "max_attempts": RetryPolicy.of(graph.retry_policy, node.max_retries).max_attempts,
@@ -165,7 +179,7 @@ def _record_published(workflow: Workflow, version: Version, by: User | None, com
     transitions.doorbell([], "workflows")
 
 
-def _node(task: TaskDefinition) -> Node:
+def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
     return Node(
         key=task.key,
         name=task.name or task.key,
@@ -181,6 +195,12 @@ def _node(task: TaskDefinition) -> Node:
         output_mapping=task.output_mapping or {},
         join=task.join,
         approval=task.approval or {},
+        parent=index.get(task.parent),
+        attached_to=index.get(task.attached_to),
+        compensates=index.get(task.compensates),
+        event=task.event or {},
+        loop=task.loop or {},
+        calls=task.calls or {},
     )
 
 
@@ -191,7 +211,27 @@ def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
         for row in rows
         for name, _ in dependencies(row)
         if name not in keys
+    ] + [
+        Problem(row.key, field, f"“{name}” is not a task of this workflow.")
+        for row in rows
+        for field in ("parent", "attached_to", "compensates")
+        if (name := getattr(row, field)) and name not in keys
     ]
+
+
+def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
+    """Calls of workflows, or versions of them, that are not there. One may call itself."""
+    found = []
+    for row in rows:
+        key, number = (row.calls or {}).get("key"), (row.calls or {}).get("version")
+        if not isinstance(key, str) or not key or (key == workflow.key and number is None):
+            continue
+        versions = Version.objects.filter(workflow__key=key)
+        if number is None and not versions.exists():
+            found.append(Problem(row.key, "calls", f"There is no published workflow “{key}”."))
+        elif type(number) is int and not versions.filter(number=number).exists():
+            found.append(Problem(row.key, "calls", f"Workflow “{key}” has no version {number}."))
+    return found
 
 
 def _workflow_problems(workflow: Workflow) -> list[Problem]:
@@ -289,6 +329,12 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         depends_on=list(task.get("dependencies", task.get("depends_on")) or ()),
         join=task.get("join", "every"),
         approval=task.get("approval") or {},
+        parent=task.get("parent") or "",
+        attached_to=task.get("attached_to") or "",
+        compensates=task.get("compensates") or "",
+        event=task.get("event") or {},
+        loop=task.get("loop") or {},
+        calls=task.get("calls") or {},
     )
 
 

@@ -28,7 +28,7 @@ from workflows.models import (
     Workflow,
 )
 
-from . import approvals, events, graphs, transitions
+from . import approvals, events, graphs, tokens, transitions
 
 
 def start_workflow(
@@ -77,6 +77,27 @@ def start_once(
         if earlier is None:
             raise
         return earlier, False
+
+
+def start_called(
+    caller: Execution, task_id: int, key: str, input: Mapping[str, Any], number: int | None
+) -> Execution:
+    """Start a workflow for a task that waits for it: the version with a number, or the published.
+
+    In the transaction that holds the caller. Raises UnknownWorkflow, InvalidInput.
+    """
+    workflow, version = _published(key)
+    if number is not None:
+        found = workflow.versions.filter(number=number).first()
+        if found is None:
+            raise UnknownWorkflow(f"Workflow “{key}” has no version {number}.")
+        version = found
+    given = dict(input)
+    check_input(graphs.of(version.pk).input_schema, given)
+    explicit = (caller.marking or {}).get("priority")
+    run = _run(workflow, version, given, caller.requested_by, None, explicit)
+    run["data"] |= {"called_by": task_id}
+    return _insert(workflow, version, run, task_id)
 
 
 def check_input(schema: Mapping[str, Any], given: Any) -> None:
@@ -136,7 +157,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
         _make_ready(execution)
         execution.timers.update(is_held=False)
         written(execution, entries)
-        transitions.end(execution_id)
+        _end(execution)
         execution.refresh_from_db()
         return execution
 
@@ -145,6 +166,7 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
     """Stop it for good: nothing starts, late results are refused. Raises IllegalTransition."""
     with locked(execution_id, by) as execution:
         who = transitions.actor(by)
+        tokens.stop(execution)
         _let_go(execution)
         entries = [
             entry
@@ -169,11 +191,17 @@ def retry(
     with locked(execution_id, by) as execution:
         if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
             raise UnknownTask()
-        failed = list(execution.tasks.filter(state=State.FAILED))
+        failed = [
+            task
+            for task in execution.tasks.filter(state=State.FAILED)
+            if tokens.is_open(execution, task)
+        ]
         chosen = [task for task in failed if task_id in (None, task.pk)]
         if execution.is_final or not (chosen or (task_id is None and _can_go_on(execution))):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
         reopen(execution, chosen, by=transitions.actor(by), reason=reason)
+        if execution.marking is not None:
+            tokens.conclude(execution)
         return written(execution, [])
 
 
@@ -262,8 +290,20 @@ def _record_refused(execution_id: int, error: IllegalTransition, by: str) -> Non
 
 
 def _can_go_on(execution: Execution) -> bool:
-    """Whether an execution failed with work left over, as it does at its deadline."""
-    return execution.state == State.FAILED and execution.open_tasks > 0
+    """Whether an execution failed with work left over, as it does at its deadline.
+
+    Or its last token has gone since then, so that it can only be completed.
+    """
+    has_ended = bool((execution.marking or {}).get("ended"))
+    return execution.state == State.FAILED and (execution.open_tasks > 0 or has_ended)
+
+
+def _end(execution: Execution) -> None:
+    """End a running execution if nothing is left of it to do."""
+    if execution.marking is None:
+        transitions.end(execution.pk)
+    else:
+        tokens.conclude(execution)
 
 
 def _published(key: str) -> tuple[Workflow, Version]:
@@ -306,9 +346,15 @@ def _run(
     }
 
 
-def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execution:
+def _insert(
+    workflow: Workflow, version: Version, run: dict[str, Any], parent_task: int | None = None
+) -> Execution:
     with transaction.atomic():
         execution_id = transitions.start(version.pk, [run])[0]
+        if parent_task is not None:
+            Execution.objects.filter(pk=execution_id).update(parent_task=parent_task)
+        if not graphs.of(version.pk).is_plain:
+            tokens.begin(execution_id, run["explicit"])
         transitions.doorbell([execution_id], work=True)
         events.publish(
             "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}

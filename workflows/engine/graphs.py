@@ -6,7 +6,7 @@ from functools import lru_cache
 
 from workflows.graph.retry import RetryPolicy
 from workflows.graph.shape import Graph
-from workflows.models import Version
+from workflows.models import Lane, Version
 
 
 @lru_cache(maxsize=512)
@@ -20,3 +20,15 @@ def retry_policy(version_id: int, node: int) -> RetryPolicy:
     """How the node at index `node` is retried: its own number of retries wins."""
     graph = of(version_id)
     return RetryPolicy.of(graph.retry_policy, graph.nodes[node].max_retries)
+
+
+def lane(version_id: int, node: int) -> int:
+    """The lane of the node at index `node`; publishing has made it."""
+    requirement = of(version_id).nodes[node].requirement
+    return _lanes(version_id)[requirement] if requirement else 0
+
+
+@lru_cache(maxsize=512)
+def _lanes(version_id: int) -> dict[str, int]:
+    wanted = {node.requirement for node in of(version_id).nodes}
+    return dict(Lane.objects.filter(requirement__in=wanted).values_list("requirement", "pk"))

@@ -19,13 +19,15 @@ SWEEPER_LOCK = SESSION_LOCKS - 1
 class View:
     """`seconds_until_due`: until something is due, negative when overdue, None without anything.
 
-    `may_rise`: work has waited so long that it is to be ranked higher.
+    `may_rise`: work has waited so long that it is to be ranked higher. `has_mail`: deliveries are
+    left over.
     """
 
     is_sweeper: bool = False
     has_dead: bool = False
     has_ready: bool = False
     may_rise: bool = False
+    has_mail: bool = False
     seconds_until_due: float | None = None
 
     @property

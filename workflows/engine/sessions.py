@@ -80,6 +80,7 @@ def _take_back(session_id: int) -> int:
         if not Session.objects.select_for_update().filter(pk=session_id).exists():
             return 0
         tasks = list(Task.objects.filter(session=session_id, state=State.RUNNING))
+        transitions.lock_all(task.execution_id for task in tasks)
         advancing.report(session_id, [(claiming.in_hand(task), _lost(task)) for task in tasks])
         AgentSlot.objects.filter(session=session_id).update(session=None)
         Session.objects.filter(pk=session_id).delete()

@@ -22,7 +22,7 @@ from workflows.graph import routing
 from workflows.models import Execution, State, Task, Timer
 from workflows.models.states import is_allowed
 
-from . import advancing, approvals, claiming, events, executions, graphs, transitions
+from . import advancing, approvals, claiming, events, executions, graphs, tokens, transitions
 
 LARGEST_OUTPUT = 256 * 1024  # bytes of JSON, as of an agent
 
@@ -73,6 +73,7 @@ def complete(
             raise IllegalTransition(task.state, State.COMPLETED, str(task))
         _check_expressions(execution, task, given)
         _complete(execution, task, given, by=transitions.actor(by), reason=reason)
+        _check_completed(task)
         return executions.written(execution, [])
 
 
@@ -107,6 +108,8 @@ def _checked(output: Any) -> Mapping[str, Any]:
 def _check_expressions(execution: Execution, task: Task, output: Mapping[str, Any]) -> None:
     """What cannot be routed would fail the task again: it is refused instead."""
     graph = graphs.of(execution.version_id)
+    if not graph.is_plain:
+        return  # routed over its marking only: `_check_completed` sees what came of it
     try:
         routing.leave(graph, task.node, output, execution.variables)
     except InvalidExpression as error:
@@ -124,9 +127,19 @@ def _complete(
     if task.state != State.RUNNING:
         _plain(execution, task, State.RUNNING, by, reason)
     complete_by_hand(_taken(task), output, by=by, reason=reason)
-    if had_failed:
+    execution.refresh_from_db()
+    if had_failed and execution.marking is not None:
+        tokens.conclude(execution)
+    elif had_failed:
         transitions.end(execution.pk)
     execution.refresh_from_db()
+
+
+def _check_completed(task: Task) -> None:
+    """Raising takes everything back."""
+    task.refresh_from_db()
+    if task.state == State.FAILED:
+        raise InvalidInput([f"output: {task.error}"])
 
 
 def _task(execution: Execution, task_id: int | str) -> Task | None:
@@ -138,7 +151,8 @@ def _move(
     execution: Execution, task: Task, new: str, by: AbstractBaseUser | None, reason: str
 ) -> bool:
     who = transitions.actor(by)
-    if not is_allowed(task.state, new) or _is_closed(execution, new):
+    is_closed = _is_closed(execution, new) or not tokens.is_open(execution, task)
+    if not is_allowed(task.state, new) or is_closed:
         _record_refused(task, new, who, reason)
         return False
     match new:
@@ -147,6 +161,8 @@ def _move(
         case State.FAILED:
             broken = advancing.Broken(reason or "Failed by hand.", "manual", False, by=who)
             advancing.report(None, [(claiming.in_hand(_taken(task)), broken)])
+        case State.CANCELLED if execution.marking is not None:
+            tokens.cancel(execution, task, by=who, reason=reason)
         case State.PENDING:
             executions.reopen(execution, [task], by=who, reason=reason)
         case _:
@@ -180,7 +196,7 @@ def _plain(execution: Execution, task: Task, new: str, who: str, reason: str) ->
         transitions.let_go([task])
     if task.state == State.PAUSED:
         approvals.cancel_open(execution.pk, task.pk)
-    Timer.objects.filter(task=task).delete()
+    Timer.objects.filter(task=task).exclude(kind=Timer.Kind.EVENT).delete()
     entries.append(transitions.move(task, new, by=who, reason=reason, **_fields(task, new)))
     transitions.record(entries)
     events.moved(entries)

@@ -8,16 +8,19 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from workflows import clock
+from workflows.graph.shape import WORK
 from workflows.models import Execution, State, Task, Timer
 
 from . import (
     advancing,
     approvals,
+    buffering,
     claiming,
     executions,
     firing,
     graphs,
     schedules,
+    tokens,
     transitions,
 )
 
@@ -27,9 +30,11 @@ BATCH = 500
 def fire_due() -> int:
     """Fire what is due: retries in one statement, each timeout in its own transaction.
 
-    Schedules too, and what waits in the outbox of triggers.
+    Schedules too, and what waits in the outbox of triggers. Messages that nobody has waited for in
+    time are forgotten.
     """
     started = schedules.fire_due() + firing.fire_waiting()
+    buffering.expire()
     with transaction.atomic():
         retried = transitions.fire_retries(BATCH)
         if retried:
@@ -58,6 +63,8 @@ def _fire(timer: Timer) -> bool:
             return False
         if timer.kind == Timer.Kind.TASK_TIMEOUT:
             _time_out_task(timer)
+        elif timer.kind == Timer.Kind.EVENT:
+            _happen(timer)
         else:
             _time_out_execution(timer)
     return True
@@ -71,6 +78,13 @@ def _time_out_task(timer: Timer) -> None:
     error = f"No result within {task.timeout_seconds} seconds."
     broken = advancing.unreported(task, error, "timeout")
     advancing.report(task.session, [(claiming.in_hand(task), broken)])
+    transitions.doorbell([timer.execution_id], work=True)
+
+
+def _happen(timer: Timer) -> None:
+    """A timer event of a token graph: its token moves on."""
+    execution = Execution.objects.get(pk=timer.execution_id)
+    tokens.fire(execution, timer.handler or 0, {})
     transitions.doorbell([timer.execution_id], work=True)
 
 
@@ -91,10 +105,10 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         if execution.state not in (State.PENDING, State.RUNNING):
             return
         entries = executions.through_running(execution, transitions.SYSTEM)
-        for task in execution.tasks.filter(state=State.PAUSED):
+        for task in execution.tasks.filter(state=State.PAUSED, kind__in=WORK):
             entries.append(transitions.move(task, State.RUNNING, by=transitions.SYSTEM))
         transitions.record(entries)
-        running = execution.tasks.filter(state=State.RUNNING)
+        running = execution.tasks.filter(state=State.RUNNING, kind__in=WORK)
         broken = {task.pk: _stopped(task, error, kind) for task in running}
         transitions.let_go(running)
         running.update(session=None, fence=F("fence") + 1)
@@ -105,6 +119,7 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         execution.refresh_from_db()
         if execution.state == State.RUNNING:
             execution.tasks.filter(is_ready=True).update(is_ready=False)
+            tokens.answer_caller(execution, kind, error)
             executions.written(
                 execution,
                 [

@@ -95,9 +95,18 @@ def lock(execution_id: int) -> Execution:
     return Execution.objects.get(pk=execution_id)
 
 
-def move(subject: Execution | Task, new: str, *, by: str, reason: str = "", **fields: Any) -> Entry:
+def move(
+    subject: Execution | Task,
+    new: str,
+    *,
+    by: str,
+    reason: str = "",
+    told: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> Entry:
     """Write one legal transition of a locked subject and return its audit row, still to append.
 
+    `told` is data for the row beside the reason.
     Raises IllegalTransition when the table forbids it, StaleState when the row has moved on.
     """
     old = subject.state
@@ -108,7 +117,17 @@ def move(subject: Execution | Task, new: str, *, by: str, reason: str = "", **fi
         raise StaleState()
     for name, value in {"state": new, **fields}.items():
         setattr(subject, name, value)
-    return _entry_of(subject, old, new, by=by, reason=reason)
+    return _entry_of(subject, old, new, by=by, told={**_reason(reason), **(told or {})})
+
+
+def lock_all(execution_ids: Iterable[int]) -> None:
+    """Lock executions in the order of their ids, the one order in which they are ever locked."""
+    wanted = sorted(set(execution_ids))
+    _call(
+        "SELECT 1 FROM workflows_audithead WHERE execution_id = ANY (%s) "
+        "ORDER BY execution_id FOR NO KEY UPDATE",
+        [wanted],
+    )
 
 
 def record(entries: Iterable[Entry]) -> None:
@@ -154,6 +173,21 @@ def advance(
     ]
 
 
+def write_tokens(tasks: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> None:
+    """Insert the new tasks of locked token graphs and keep their markings; sql/write_tokens.sql."""
+    _call("SELECT workflows_write_tokens(%s, %s)", [_json(tasks), _json(runs)])
+
+
+def move_tasks(moves: Sequence[Mapping[str, Any]]) -> None:
+    """One legal move each, of tasks of locked executions; raises StaleState if one has moved on.
+
+    The caller records the audit rows. See sql/move_tasks.sql.
+    """
+    count = _call("SELECT workflows_move_tasks(%s)", [_json(moves)])[0][0]
+    if count != len(moves):
+        raise StaleState()
+
+
 def end(execution_id: int) -> str | None:
     """End a locked, running execution if nothing is left of it to do; the state it ended in."""
     state: str | None = _call("SELECT workflows_end_one(%s)", [execution_id])[0][0]
@@ -183,8 +217,11 @@ def age(minutes: float, limit: int) -> int:
     return raised
 
 
-def _entry_of(subject: Model, old: str, new: str, *, by: str, reason: str) -> Entry:
-    data = {"reason": reason} if reason else {}
+def _reason(reason: str) -> dict[str, Any]:
+    return {"reason": reason} if reason else {}
+
+
+def _entry_of(subject: Model, old: str, new: str, *, by: str, told: Mapping[str, Any]) -> Entry:
     if isinstance(subject, Task):
         return Entry(
             kind=f"task.{new}",
@@ -198,7 +235,7 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, reason: str) -> En
             attempt=subject.attempt,
             agent_id=subject.agent_key or None,
             lease_token=subject.fence,
-            data={"key": subject.key, **data},
+            data={"key": subject.key, **told},
         )
     return Entry(
         kind=f"execution.{new}",
@@ -208,7 +245,7 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, reason: str) -> En
         execution_id=subject.pk,
         old_state=old,
         new_state=new,
-        data=data,
+        data=told,
     )
 
 

@@ -8,12 +8,25 @@ from functools import cached_property
 from typing import Any
 
 AGENT, HUMAN = "agent", "human"
+START, END, PASS = "start", "end", "pass"
+EXCLUSIVE, PARALLEL, INCLUSIVE = "exclusive", "parallel", "inclusive"
+EVENT_GATEWAY, CATCH, THROW, BOUNDARY = "event_gateway", "catch", "throw", "boundary"
+SCOPE, CALL = "scope", "call"
+WORK = frozenset({AGENT, HUMAN})
+ACTIVITIES = WORK | {SCOPE, CALL}
+GATEWAYS = frozenset({EXCLUSIVE, PARALLEL, INCLUSIVE})
+KINDS = ACTIVITIES | GATEWAYS | {START, END, PASS, EVENT_GATEWAY, CATCH, THROW, BOUNDARY}
 EVERY, ONE = "every", "one"
 
 
 @dataclass(frozen=True, slots=True)
 class Node:
-    """One step. `join`: "every" waits for all incoming flows, "one" for the first."""
+    """One step. `join`: "every" waits for all incoming flows, "one" for none but the first.
+
+    `parent` is the scope that it lies in, `attached_to` the host of a boundary event, `compensates`
+    the activity that this handler undoes: node indexes. `event`, `loop` and `calls` are described
+    in docs/modelling.md.
+    """
 
     key: str
     name: str
@@ -29,6 +42,17 @@ class Node:
     output_mapping: Mapping[str, str] = field(default_factory=dict)
     join: str = EVERY
     approval: Mapping[str, Any] = field(default_factory=dict)
+    parent: int | None = None
+    attached_to: int | None = None
+    event: Mapping[str, Any] = field(default_factory=dict)
+    loop: Mapping[str, Any] = field(default_factory=dict)
+    calls: Mapping[str, Any] = field(default_factory=dict)
+    compensates: int | None = None
+
+    @property
+    def is_event_scope(self) -> bool:
+        """Whether it is an event sub-process: a scope that its event starts."""
+        return self.kind == SCOPE and bool(self.event)
 
     @property
     def requirement(self) -> str:
@@ -42,11 +66,28 @@ class Node:
 
 @dataclass(frozen=True, slots=True)
 class Flow:
-    """A way from node index `source` to node index `target`, taken when `when` (CEL) holds."""
+    """A way from node index `source` to node index `target`, taken when `when` (CEL) holds.
+
+    The default flow is taken when no other that has a condition is.
+    """
 
     source: int
     target: int
     when: str = ""
+    is_default: bool = False
+
+
+BEYOND_PLAIN = ("event", "loop", "calls", "attached_to", "compensates", "parent")
+_LATER = frozenset({*BEYOND_PLAIN, "is_default"})
+
+
+def _trimmed(data: dict[str, Any]) -> dict[str, Any]:
+    """Without what is not used: what was stored before there was such a field stays the same."""
+    return {
+        key: value
+        for key, value in data.items()
+        if key not in _LATER or (value is not None and value is not False and value != {})
+    }
 
 
 @dataclass(frozen=True)
@@ -80,6 +121,27 @@ class Graph:
         """Node index by key."""
         return {node.key: position for position, node in enumerate(self.nodes)}
 
+    @cached_property
+    def is_plain(self) -> bool:
+        """Whether it runs without tokens: steps of agents and people only, none of them twice."""
+        return all(
+            node.kind in WORK
+            and not any(getattr(node, name) not in (None, {}) for name in BEYOND_PLAIN)
+            for node in self.nodes
+        ) and not (any(flow.is_default for flow in self.flows) or self.in_circles)
+
+    @cached_property
+    def in_circles(self) -> tuple[int, ...]:
+        """The nodes that Kahn's order leaves over: those in a circle, and those behind one."""
+        missing = [len(flows) for flows in self.incoming]
+        free = [position for position, count in enumerate(missing) if not count]
+        while free:
+            for flow in self.outgoing[free.pop()]:
+                missing[flow.target] -= 1
+                if not missing[flow.target]:
+                    free.append(flow.target)
+        return tuple(position for position, count in enumerate(missing) if count)
+
     def waits_on(self, position: int) -> int:
         """How many tokens must arrive before the node at `position` may start."""
         incoming = len(self.incoming[position])
@@ -88,8 +150,8 @@ class Graph:
     def to_json(self) -> dict[str, Any]:
         """Plain data that `from_json` turns back into an equal graph."""
         data = {item.name: getattr(self, item.name) for item in fields(self)}
-        data["nodes"] = [asdict(node) for node in self.nodes]
-        data["flows"] = [asdict(flow) for flow in self.flows]
+        data["nodes"] = [_trimmed(asdict(node)) for node in self.nodes]
+        data["flows"] = [_trimmed(asdict(flow)) for flow in self.flows]
         canonical: dict[str, Any] = json.loads(json.dumps(data))
         return canonical
 

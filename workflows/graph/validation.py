@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator
-from dataclasses import dataclass
 
-from workflows.errors import InvalidExpression
+from . import clauses, retry, wiring
+from .problems import Problem, of_expression
+from .shape import EVERY, HUMAN, KINDS, ONE, Graph, Node
 
-from . import expressions, retry
-from .shape import AGENT, EVERY, HUMAN, ONE, Graph, Node
+__all__ = ["Problem", "problems"]
 
 MAX_NODES = 5_000
 MAX_REQUIRED = 1_000  # approvals of one question
@@ -18,25 +18,13 @@ RESERVED = frozenset({"vars", "output"})
 ROLES = frozenset({"", "coordinator", "worker", "reviewer", "supervisor"})
 
 
-@dataclass(frozen=True, slots=True)
-class Problem:
-    """One thing to mend: the element's key ("": the workflow itself), its field, a sentence."""
-
-    element: str
-    field: str
-    message: str
-
-    def __str__(self) -> str:
-        return f"{self.element}: {self.message}" if self.element else self.message
-
-
 def problems(graph: Graph) -> list[Problem]:
     """All problems that forbid publishing; an empty list means the graph may run."""
-    found = [*_whole(graph), *_cycles(graph), *_variables(graph)]
+    found = [*_whole(graph), *_variables(graph)]
     for position, node in enumerate(graph.nodes):
         found += _node(node)
         found += _flows(graph, position)
-    return found
+    return [*found, *clauses.problems(graph), *wiring.problems(graph)]
 
 
 def _whole(graph: Graph) -> Iterator[Problem]:
@@ -57,7 +45,7 @@ def _variables(graph: Graph) -> Iterator[Problem]:
 
 
 def _node(node: Node) -> Iterator[Problem]:
-    if node.kind not in (AGENT, HUMAN):
+    if node.kind not in KINDS:
         yield Problem(node.key, "kind", f"“{node.kind}” is not a kind of task.")
     if node.join not in (EVERY, ONE):
         yield Problem(node.key, "join", f"“{node.join}” is not a way to wait for paths.")
@@ -68,7 +56,7 @@ def _node(node: Node) -> Iterator[Problem]:
     for name, source in node.output_mapping.items():
         if name in RESERVED:
             yield Problem(node.key, "output_mapping", f"“{name}” is a reserved name.")
-        yield from _expression(node.key, "output_mapping", source)
+        yield from of_expression(node.key, "output_mapping", source)
 
 
 def _approval(node: Node) -> Iterator[Problem]:
@@ -95,7 +83,7 @@ def _is_list_of_names(given: object) -> bool:
 def _flows(graph: Graph, position: int) -> Iterator[Problem]:
     for flow in graph.incoming[position]:
         if flow.when:
-            yield from _expression(graph.nodes[position].key, "depends_on", flow.when)
+            yield from of_expression(graph.nodes[position].key, "depends_on", flow.when)
     sources = Counter(flow.source for flow in graph.incoming[position])
     for source, count in sources.items():
         if count > 1:
@@ -103,28 +91,3 @@ def _flows(graph: Graph, position: int) -> Iterator[Problem]:
             yield Problem(
                 graph.nodes[position].key, "depends_on", f"“{key}” is listed {count} times."
             )
-
-
-def _expression(key: str, field: str, source: object) -> Iterator[Problem]:
-    if not isinstance(source, str) or not source.strip():
-        yield Problem(key, field, f"{source!r} is not an expression.")
-        return
-    try:
-        expressions.compiled(source)
-    except InvalidExpression as error:
-        yield Problem(key, field, str(error))
-
-
-def _cycles(graph: Graph) -> Iterator[Problem]:
-    """Kahn's order: what is left over waits for itself."""
-    missing = [len(flows) for flows in graph.incoming]
-    free = [position for position, count in enumerate(missing) if not count]
-    while free:
-        for flow in graph.outgoing[free.pop()]:
-            missing[flow.target] -= 1
-            if not missing[flow.target]:
-                free.append(flow.target)
-    stuck = [graph.nodes[position].name for position, count in enumerate(missing) if count]
-    if stuck:
-        names = ", ".join(stuck[:10])
-        yield Problem("", "depends_on", f"These tasks wait for each other in a circle: {names}.")

@@ -3,6 +3,7 @@ from .audit import AuditEvent, AuditHead
 from .checkpoints import AuditCheckpoint
 from .definitions import TaskDefinition, Version, Workflow
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
+from .messages import BufferedMessage, Delivery, Subscription
 from .runs import Execution, Task, Timer
 from .states import ALLOWED, FINAL, Priority, State
 from .tokens import ApiToken, Scope
@@ -18,7 +19,9 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditHead",
+    "BufferedMessage",
     "Decision",
+    "Delivery",
     "Event",
     "Execution",
     "Firing",
@@ -29,6 +32,7 @@ __all__ = [
     "Scope",
     "Session",
     "State",
+    "Subscription",
     "Task",
     "TaskDefinition",
     "Timer",

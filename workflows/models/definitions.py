@@ -78,6 +78,18 @@ class TaskDefinition(models.Model):
     class Kind(models.TextChoices):
         AGENT = "agent", _("Agent")
         HUMAN = "human", _("Approval by a person")
+        START = "start", _("Start")
+        END = "end", _("End")
+        EXCLUSIVE = "exclusive", _("Exclusive gateway")
+        PARALLEL = "parallel", _("Parallel gateway")
+        INCLUSIVE = "inclusive", _("Inclusive gateway")
+        EVENT_GATEWAY = "event_gateway", _("Event gateway")
+        CATCH = "catch", _("Waits for an event")
+        THROW = "throw", _("Sends an event")
+        BOUNDARY = "boundary", _("Event on a task")
+        SCOPE = "scope", _("Sub-process")
+        CALL = "call", _("Call of a workflow")
+        PASS = "pass", _("Nothing to do")
 
     class Join(models.TextChoices):
         EVERY = "every", _("every path before it")
@@ -111,6 +123,12 @@ class TaskDefinition(models.Model):
     depends_on = models.JSONField(_("depends on"), default=list, blank=True)
     join = models.CharField(_("waits for"), max_length=10, choices=Join.choices, default=Join.EVERY)
     approval = models.JSONField(_("approval"), default=dict, blank=True)
+    parent = models.CharField(_("lies in"), max_length=100, blank=True, default="")
+    attached_to = models.CharField(_("is attached to"), max_length=100, blank=True, default="")
+    compensates = models.CharField(_("undoes"), max_length=100, blank=True, default="")
+    event = models.JSONField(_("event"), default=dict, blank=True)
+    loop = models.JSONField(_("loop"), default=dict, blank=True)
+    calls = models.JSONField(_("calls"), default=dict, blank=True)
 
     class Meta:
         ordering = ("position", "id")

@@ -26,7 +26,11 @@ class ExecutionQuerySet(models.QuerySet["Execution"]):
 
 
 class Execution(models.Model):
-    """One run of a version. `has_doubt` is told by `with_doubt` only."""
+    """One run of a version. `marking`: where its tokens are, None in a plain graph.
+
+    `parent_task` is the task of another execution that called it. `has_doubt` is told by
+    `with_doubt` only.
+    """
 
     has_doubt = False
 
@@ -43,6 +47,8 @@ class Execution(models.Model):
     variables = models.JSONField(_("variables"), default=dict)
     variables_version = models.IntegerField(default=0)
     open_tasks = models.IntegerField(default=0)
+    marking = models.JSONField(null=True, editable=False)
+    parent_task = models.BigIntegerField(null=True, editable=False)
     requested_by = models.ForeignKey(
         settings.AUTH_USER_MODEL,
         on_delete=models.PROTECT,
@@ -86,6 +92,11 @@ class Execution(models.Model):
         indexes: ClassVar = [
             models.Index(fields=("state", "-id"), name="executions_by_state"),
             models.Index(fields=("workflow", "-id"), name="executions_by_workflow"),
+            models.Index(
+                fields=("parent_task",),
+                name="executions_by_calling_task",
+                condition=Q(parent_task__isnull=False),
+            ),
         ]
 
     def __str__(self) -> str:
@@ -116,6 +127,9 @@ class Task(models.Model):
 
     `rank`: its priority, raised while it waits; `waits_since`: when it became ready or was last
     raised. `is_repeatable`: whether the agent that it was last lent to may do it twice.
+
+    In a token graph a node entered again is a new task, with the next `iteration`; `scope` is the
+    task of the sub-process or loop that it lies in.
     """
 
     id = models.BigIntegerField(primary_key=True)
@@ -127,6 +141,9 @@ class Task(models.Model):
         db_constraint=False,
     )
     node = models.IntegerField()
+    scope = models.BigIntegerField(null=True, editable=False)
+    iteration = models.IntegerField(_("iteration"), default=1, db_default=1)
+    loop_index = models.IntegerField(null=True, editable=False)
     key = models.CharField(_("key"), max_length=100)
     name = models.CharField(_("name"), max_length=200)
     kind = models.CharField(_("kind"), max_length=20)
@@ -220,6 +237,7 @@ class Timer(models.Model):
         RETRY = "retry", _("Retry")
         TASK_TIMEOUT = "task_timeout", _("Task timeout")
         EXECUTION_TIMEOUT = "execution_timeout", _("Execution timeout")
+        EVENT = "event", _("Timer event")
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=20, choices=Kind.choices)
@@ -235,6 +253,7 @@ class Timer(models.Model):
         db_constraint=False,
     )
     fence = models.IntegerField(default=0)
+    handler = models.IntegerField(null=True, blank=True)
     due_at: models.DateTimeField[datetime, datetime] = models.DateTimeField()
     is_held = models.BooleanField(default=False, db_default=False)
 
@@ -251,3 +270,8 @@ class Timer(models.Model):
 def task_id(execution_id: int, seq: int) -> int:
     """The id of the task number `seq` of an execution."""
     return execution_id << SEQ_BITS | seq
+
+
+def seq_of(task_id: int) -> int:
+    """The number of a task within its execution."""
+    return task_id & (1 << SEQ_BITS) - 1

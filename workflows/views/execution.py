@@ -14,6 +14,7 @@ from django.views.decorators.http import require_safe
 from workflows import access
 from workflows.audit import rebuild
 from workflows.audit.rebuild import Row
+from workflows.engine import tokens
 from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
@@ -169,7 +170,8 @@ def _parts(
         "tasks": shown,
         "variables": variables,
         "actions": actions(request.user, run),
-        "drawing": drawn(run.version_id, shown, variables),
+        "caught": _caught(run, tasks),
+        "drawing": drawn(run.version_id, shown, variables, _passed(told, until)),
         "timeline": timeline(
             tasks, told[-EVENTS_READ:], moment.row.at if moment and then else None
         ),
@@ -177,6 +179,21 @@ def _parts(
         "set_by": _set_by(told, until),
         "may_operate": request.user.has_perm(access.OPERATE) and not then,
     }
+
+
+def _caught(run: Execution, tasks: list[Task]) -> set[int]:
+    """Failed tasks whose error went on elsewhere: there is nothing left to retry in them."""
+    failed = [task for task in tasks if task.state == State.FAILED]
+    return {task.pk for task in failed if not tokens.is_open(run, task)}
+
+
+def _passed(told: list[Row], until: int | None) -> dict[str, set[str]]:
+    """Where tokens have gone from each gateway and event, up to a row."""
+    found: dict[str, set[str]] = {}
+    for row in told:
+        if row.kind == "token.passed" and (until is None or row.seq <= until):
+            found.setdefault(row.key, set()).update((row.data or {}).get("to", ()))
+    return found
 
 
 def _set_by(told: list[Row], until: int | None) -> dict[str, Row]:

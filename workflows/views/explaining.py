@@ -12,8 +12,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
 from workflows import access
-from workflows.engine import graphs
+from workflows.engine import graphs, tokens
 from workflows.graph.retry import IN_DOUBT
+from workflows.graph.shape import CATCH, WORK
 from workflows.models import (
     AgentSlot,
     Approval,
@@ -82,7 +83,8 @@ def _failed(now: Situation, user: Any) -> Explanation:
     doubted = next((task for task in now.tasks if task.is_in_doubt), None)
     if doubted:
         return _in_doubt(doubted, now)
-    broken = next((task for task in now.tasks if task.state == State.FAILED), None)
+    failed = (task for task in now.tasks if task.state == State.FAILED)
+    broken = next((task for task in failed if tokens.is_open(now.execution, task)), None)
     text = _("It failed.")
     if broken:
         text = _("“%(task)s” failed at attempt %(attempt)s.") % {
@@ -134,14 +136,35 @@ def _going_on(now: Situation, user: Any) -> Explanation:
     if ready and not running and (blocked := _blocked(ready)):
         return blocked
     retry = next((timer for timer in now.timers if timer.kind == Timer.Kind.RETRY), None)
-    if retry and not running:
+    running = [task for task in running if task.kind in WORK] or running
+    if retry and not any(task.kind in WORK for task in running):
         return _retrying(retry, now)
+    waits = [task for task in now.tasks if task.state == State.PAUSED]
+    if waits and not ready and not any(task.kind in WORK for task in running):
+        return _waiting(waits[0], now)
     if running:
         return _running(running)
     if ready:
         text = _("“%(task)s” is next: a worker picks it up.") % {"task": ready[0].name}
         return Explanation(State.PENDING, text)
     return Explanation(State.PENDING, _("Waits for its next step."))
+
+
+def _waiting(task: Task, now: Situation) -> Explanation:
+    """A wait of a token graph: for a time, a message or signal, or a called workflow."""
+    timer = next((one for one in now.timers if one.task_id == task.pk), None)
+    if timer is not None and task.kind == CATCH:
+        text = _("“%(task)s” waits for its time.") % {"task": task.name}
+        return Explanation(State.PAUSED, text, due=timer.due_at)
+    called = Execution.objects.filter(parent_task=task.pk).order_by("-pk").first()
+    if called is not None:
+        text = _("“%(task)s” waits for the workflow that it called.") % {"task": task.name}
+        url = reverse("execution", args=[called.pk])
+        return Explanation(State.PAUSED, text, url=url, label=_("See it"))
+    events = now.execution.subscriptions.filter(task_id=task.pk).order_by("pk")
+    names = ", ".join(f"“{one.name}”" + (f" ({one.key})" if one.key else "") for one in events)
+    text = _("“%(task)s” waits for an event.") % {"task": task.name}
+    return Explanation(State.PAUSED, text, names)
 
 
 def _asking(approval: Approval, count: int, user: Any) -> Explanation:

@@ -23,6 +23,8 @@ FILES = (
     "end_one",
     "fire_retries",
     "assignment_view",
+    "write_tokens",
+    "move_tasks",
 )
 
 

@@ -1,11 +1,13 @@
--- In how many seconds the next timer, schedule or waiting firing is due: negative when it is overdue,
--- NULL when there is none.
+-- In how many seconds the next timer, schedule, waiting firing or end of a buffered message is due:
+-- negative when it is overdue, NULL when there is none.
 CREATE OR REPLACE FUNCTION workflows_seconds_until_due() RETURNS double precision
-LANGUAGE sql STABLE SET enable_seqscan = off AS $$
-    SELECT extract(epoch FROM least(
+LANGUAGE plpgsql STABLE SET enable_seqscan = off AS $$
+BEGIN
+    RETURN extract(epoch FROM least(
         (SELECT min(m.due_at) FROM workflows_timer m WHERE NOT m.is_held),
         (SELECT min(t.next_due_at) FROM workflows_trigger t WHERE t.next_due_at IS NOT NULL),
         (SELECT workflows_now() WHERE EXISTS (
-            SELECT FROM workflows_firing f WHERE f.outcome = 'waiting'))
-    ) - workflows_now())::float
-$$;
+            SELECT FROM workflows_firing f WHERE f.outcome = 'waiting')),
+        (SELECT min(b.expires_at) FROM workflows_bufferedmessage b)
+    ) - workflows_now())::float;
+END $$;

@@ -21,6 +21,7 @@ BEGIN
     WITH live AS MATERIALIZED (
         SELECT x.id, x.open_tasks FROM workflows_execution x
         WHERE x.id = ANY (p_executions) AND x.state = 'running'
+            AND x.marking IS NULL  -- a token graph ends when its marking says so
             AND (x.open_tasks = 0 OR x.id = ANY (p_suspects))
     ),
     troubled AS MATERIALIZED (
@@ -78,4 +79,14 @@ BEGIN
     SELECT (SELECT array_agg(r.entry ORDER BY r.rank, r.id) FROM rows r),
         array_agg(o.id), array_agg(o.state)
     INTO entries, ended, states FROM over o;
+
+    IF ended IS NOT NULL THEN  -- apart from the statement above, which runs with every step
+        INSERT INTO workflows_delivery(kind, execution_id, data, created_at)
+        SELECT 'answer', x.id, jsonb_build_object('task', x.parent_task, 'error', x.error,
+            'code', CASE WHEN x.state = 'failed' THEN coalesce((
+                SELECT t.error_kind FROM workflows_task t
+                WHERE t.id >= x.id << 20 AND t.id < (x.id + 1) << 20 AND t.state = 'failed'
+                ORDER BY t.finished_at LIMIT 1), 'error') ELSE '' END), v_now
+        FROM workflows_execution x WHERE x.id = ANY (ended) AND x.parent_task IS NOT NULL;
+    END IF;
 END $$;

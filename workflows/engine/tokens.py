@@ -1,0 +1,346 @@
+"""Runs token graphs: routes under the execution's lock, over one marking, and writes what moved.
+
+Plain graphs never come here. docs/architecture.md says how the two ways meet.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from typing import Any
+
+from django.db import transaction
+
+from workflows import clock
+from workflows.errors import InvalidExpression, InvalidInput
+from workflows.graph import moves, tokens
+from workflows.graph.marking import INCIDENT, Marking
+from workflows.graph.shape import CALL, WORK
+from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
+from workflows.models.runs import seq_of
+
+from . import approvals, deliveries, events, graphs, moving, transitions
+from .claiming import Work
+from .moving import Run
+from .results import (
+    Broken,
+    Completed,
+    Result,
+    WaitsForPeople,
+    failed,
+    is_due_soon,
+    is_tried_again,
+    outcome,
+)
+
+DEADLINE = "execution_timeout"  # the error kind that nothing within an execution catches
+
+
+def begin(execution_id: int, priority: int | None) -> None:
+    """Put the first tokens of an execution that has just been inserted on their way.
+
+    An explicit `priority` holds for all its tasks. Raises InvalidInput when it cannot be told
+    what the process waits for.
+    """
+    execution = Execution.objects.get(pk=execution_id)
+    graph = graphs.of(execution.version_id)
+    run = Run(execution, graph, Marking(priority=priority), dict(execution.variables))
+    try:
+        run.moves = tokens.start(graph, run.marking, run.variables)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
+    _write([run])
+
+
+def exchange(
+    session_id: int | None, results: Sequence[tuple[Work, Result]], want: int
+) -> tuple[list[transitions.Effect], list[tuple[Work, Result]]]:
+    """Apply results of a session, each once, and lend it up to `want` tasks, in one transaction.
+
+    What lending gave, and the results that are refused because their lease has passed on.
+    """
+    with transaction.atomic():
+        transitions.lock_all(work.execution_id for work, _ in results)
+        held, late = _held(session_id, results)
+        runs = _runs({work.execution_id for work, _ in held})
+        outcomes, applied = _all_routed(runs, held, late)
+        transitions.advance(session_id, outcomes, 0)
+        approvals.open_for([work for work, result in applied if isinstance(result, WaitsForPeople)])
+        _write(list(runs.values()))
+        effects = transitions.advance(session_id, [], want) if want else []
+        if any(is_due_soon(one) for one in outcomes):
+            transitions.wake_sessions()
+        events.announce(applied, [])
+    return effects, late
+
+
+def fire(execution: Execution, handler: int, payload: Mapping[str, Any]) -> bool:
+    """An event that a locked execution waits for has happened; False if it waits no more."""
+    if execution.marking is None or execution.is_final:
+        return False
+    run = _run(execution)
+    if handler not in run.marking.armed:
+        return False
+    run.moves = tokens.fire(run.graph, run.marking, handler, payload, run.variables)
+    _write([run])
+    return True
+
+
+def cancel(execution: Execution, task: Task, *, by: str, reason: str) -> None:
+    """Take a task of a locked execution away, with what lies in it and its token."""
+    run = _run(execution, by)
+    seq = seq_of(task.pk)
+    if seq in run.marking.open:
+        run.moves = tokens.cancel(run.graph, run.marking, seq, reason, run.variables)
+        _write([run])
+
+
+def answer(task: Task, output: Mapping[str, Any]) -> None:
+    """The execution that a waiting task has called is done; its own execution is locked."""
+    run = _run(Execution.objects.get(pk=task.execution_id))
+    seq = seq_of(task.pk)
+    if seq not in run.marking.open:
+        return
+    try:
+        run.moves = tokens.leave(run.graph, run.marking, seq, output, run.variables)
+    except InvalidExpression as error:
+        run.moves = [moves.Failed(seq, str(error), "expression")]
+    _write([run])
+
+
+def answer_failed(task: Task, error: str, code: str) -> None:
+    """Nothing will come of a call: its task fails, unless that is caught."""
+    if answer_caught(task, error, code):
+        return
+    run = _run(Execution.objects.get(pk=task.execution_id))
+    if seq_of(task.pk) in run.marking.open:
+        run.moves = [moves.Failed(seq_of(task.pk), error, code)]
+        _write([run])
+
+
+def answer_caught(task: Task, error: str, code: str) -> bool:
+    """The called execution has failed; False when nothing around the task catches that."""
+    run = _run(Execution.objects.get(pk=task.execution_id))
+    seq = seq_of(task.pk)
+    if seq not in run.marking.open:
+        return False
+    found = tokens.raise_error(run.graph, run.marking, seq, code, error, run.variables)
+    if found is None:
+        return False
+    run.moves = found
+    _write([run])
+    return True
+
+
+def is_open(execution: Execution, task: Task) -> bool:
+    """Whether a task's token is still at it: one whose error was caught elsewhere is not."""
+    if execution.marking is None:
+        return True
+    return any(seq == seq_of(task.pk) for seq, *_ in execution.marking.get("open", ()))
+
+
+def conclude(execution: Execution) -> None:
+    """End a locked token execution, if nothing is left of it or, running, a task has failed."""
+    run = _run(execution)
+    if run.marking.ended and execution.state == State.PENDING:
+        begun = _begun(run)
+        transitions.record(begun)
+        events.moved(begun)
+    for task in execution.tasks.filter(state=State.FAILED).order_by("finished_at"):
+        if is_open(execution, task):
+            run.failure = f"{task.name}: {task.error}"
+            break
+    entries = _concluded(run)
+    transitions.record(entries)
+    events.moved(entries)
+
+
+def stop(execution: Execution) -> None:
+    """Forget what a locked execution that is being cancelled waits for, and what it has called."""
+    Subscription.objects.filter(execution=execution).delete()
+    called = execution.tasks.filter(kind="call", state=State.PAUSED).values_list("pk", flat=True)
+    deliveries.post((Delivery.Kind.CANCEL, None, {"task": pk}) for pk in called)
+    if execution.marking is not None:
+        ended = Marking(next=execution.marking["next"], ended=True)
+        Execution.objects.filter(pk=execution.pk).update(marking=ended.to_json())
+    answer_caller(execution, "cancelled", "The called execution was cancelled.")
+
+
+def answer_caller(execution: Execution, code: str, error: str) -> None:
+    """Tell the task that has called a locked execution how it ended; "" for well."""
+    if execution.parent_task is not None:
+        data = {"task": execution.parent_task, "code": code, "error": error}
+        deliveries.post([(Delivery.Kind.ANSWER, execution.pk, data)])
+
+
+def _held(
+    session_id: int | None, results: Sequence[tuple[Work, Result]]
+) -> tuple[list[tuple[Work, Result]], list[tuple[Work, Result]]]:
+    """The results whose task still runs for this session under this fence, and the others."""
+    running = Task.objects.filter(
+        pk__in=[work.task_id for work, _ in results], session=session_id, state=State.RUNNING
+    )
+    fences = dict(running.values_list("pk", "fence"))
+    held: list[tuple[Work, Result]] = []
+    late: list[tuple[Work, Result]] = []
+    for work, result in results:
+        is_held = fences.get(work.task_id) == work.fence
+        fences.pop(work.task_id if is_held else 0, None)
+        (held if is_held else late).append((work, result))
+    return held, late
+
+
+def _all_routed(
+    runs: Mapping[int, Run],
+    held: Sequence[tuple[Work, Result]],
+    late: list[tuple[Work, Result]],
+) -> tuple[list[dict[str, Any]], list[tuple[Work, Result]]]:
+    """Route results one after another; one whose task an earlier one has taken away is late too.
+
+    The outcomes to settle, and the results that they are of.
+    """
+    outcomes, applied = [], []
+    for work, result in held:
+        run = runs[work.execution_id]
+        activity = run.marking.open.get(seq_of(work.task_id))
+        if activity is None:
+            late.append((work, result))
+            continue
+        is_asked = isinstance(result, WaitsForPeople)
+        if is_asked and activity.role == INCIDENT:  # it has not come as far as the question
+            result = Completed({})
+        outcomes.append(_routed(run, work, result))
+        applied.append((work, result))
+    return outcomes, applied
+
+
+def _runs(execution_ids: Iterable[int]) -> dict[int, Run]:
+    rows = Execution.objects.filter(pk__in=execution_ids).order_by("pk")
+    return {execution.pk: _run(execution) for execution in rows}
+
+
+def _run(execution: Execution, by: str = transitions.SYSTEM) -> Run:
+    marking = Marking.from_json(execution.marking or {"next": 1})
+    graph = graphs.of(execution.version_id)
+    return Run(execution, graph, marking, dict(execution.variables), by)
+
+
+def _routed(run: Run, work: Work, result: Result) -> dict[str, Any]:
+    """The outcome to settle; what else moves is added to the run."""
+    base = outcome(work, result)
+    match result:
+        case Completed():
+            return base | _left(run, work, result)
+        case Broken():
+            return base | _broken(run, work, result)
+    return base
+
+
+def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
+    seq = seq_of(work.task_id)
+    assigned: Mapping[str, Any] = {}
+    try:
+        moved = _onwards(run, work, seq, result)
+    except InvalidExpression as error:
+        broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
+        return _broken(run, work, broken)
+    for move in moved:
+        if isinstance(move, moves.Completed) and move.seq == seq:
+            assigned = move.assigned
+        else:
+            run.moves.append(move)
+    run.reported.add(work.task_id)
+    if result.by is not None and work.node.kind == CALL:
+        deliveries.post([(Delivery.Kind.CANCEL, None, {"task": work.task_id})])
+    return {
+        "to": "completed",
+        "output": dict(result.output),
+        "assigned": dict(assigned),
+        "routed_on": None,
+        "targets": [],
+        "actor": result.by,
+        "data": {"reason": result.reason} if result.reason else None,
+    }
+
+
+def _onwards(run: Run, work: Work, seq: int, result: Completed) -> list[moves.Move]:
+    """The moves behind a step; a wait or call that a session takes up again is retried."""
+    if result.by is None and work.node.kind in moving.WAITING:
+        return tokens.again(run.graph, run.marking, seq, run.variables)
+    return tokens.leave(run.graph, run.marking, seq, result.output, run.variables)
+
+
+def _broken(run: Run, work: Work, result: Broken) -> dict[str, Any]:
+    """Caught by name at once, else tried again while the policy says so, else caught or fatal."""
+    seq = seq_of(work.task_id)
+    run.reported.add(work.task_id)
+    is_here = result.kind != DEADLINE
+    again = is_tried_again(work, result)
+    if again and not (is_here and tokens.is_named(run.graph, run.marking, seq, result.kind)):
+        return failed(work, result, again=True)
+    moved = (
+        tokens.raise_error(run.graph, run.marking, seq, result.kind, result.error, run.variables)
+        if is_here
+        else None
+    )
+    if moved is None:
+        run.failure = run.failure or f"{run.graph.nodes[work.position].name}: {result.error}"
+        return failed(work, result, again=False)
+    run.moves += moved
+    caught = next(move for move in moved if isinstance(move, moves.Caught))
+    return failed(work, result, again=False, caught=run.graph.nodes[caught.node].key)
+
+
+def _write(runs: list[Run]) -> None:
+    entries = [entry for run in runs if _has_begun(run) for entry in _begun(run)]
+    transitions.record(entries)
+    entries += moving.Page(runs).write()
+    ending = [entry for run in runs for entry in _concluded(run)]
+    transitions.record(ending)
+    events.moved([*entries, *ending])
+
+
+def _has_begun(run: Run) -> bool:
+    """Whether something happens that only a running execution does."""
+    is_waiting = run.execution.state == State.PENDING
+    return is_waiting and any(not _is_ready(run, move) for move in run.moves)
+
+
+def _is_ready(run: Run, move: moves.Move) -> bool:
+    if isinstance(move, moves.Opened):
+        return run.graph.nodes[move.node].kind in WORK and not move.role
+    return isinstance(move, moves.Passed)
+
+
+def _begun(run: Run) -> list[transitions.Entry]:
+    moved = transitions.move(run.execution, State.RUNNING, by=run.actor, started_at=clock.now())
+    return [moved]
+
+
+def _concluded(run: Run) -> list[transitions.Entry]:
+    """The execution's end, if it has come: a paused one ends when it is resumed."""
+    execution = run.execution
+    if execution.state != State.RUNNING or not (run.failure or run.marking.ended):
+        return []
+    new = State.FAILED if run.failure else State.COMPLETED
+    execution.timers.filter(kind=Timer.Kind.EXECUTION_TIMEOUT).delete()
+    if run.failure:
+        execution.tasks.filter(is_ready=True).update(is_ready=False)
+    if execution.parent_task is not None:
+        answer_caller(execution, _code(execution) if run.failure else "", run.failure)
+    told = {"error": run.failure} if run.failure else {}
+    return [
+        transitions.move(
+            execution,
+            new,
+            by=transitions.SYSTEM,
+            error=run.failure,
+            finished_at=clock.now(),
+            told=told,
+        )
+    ]
+
+
+def _code(execution: Execution) -> str:
+    """The kind of the error that an execution failed with."""
+    tasks = execution.tasks.filter(state=State.FAILED).order_by("-finished_at")
+    return tasks.values_list("error_kind", flat=True).first() or "error"
