@@ -9,7 +9,7 @@ from django.conf import settings
 from django.db import models
 from django.db.models import F, Q
 from django.db.models.fields.json import KT
-from django.utils.translation import gettext
+from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
 from .definitions import KEY, Workflow
@@ -144,7 +144,7 @@ class Firing(models.Model):
 
     class Outcome(models.TextChoices):
         WAITING = "waiting", _("Waiting")
-        STARTED = "started", _("Started")
+        STARTED = "started", pgettext_lazy("what came of an occasion", "Started")
         FILTERED = "filtered", _("Filter said no")
         PAUSED = "paused", _("Trigger paused")
         SKIPPED = "skipped", _("Missed")
