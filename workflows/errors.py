@@ -17,6 +17,10 @@ class UnknownWorkflow(WorkflowError):
     """There is no published workflow with this key."""
 
 
+class IntakePaused(WorkflowError):
+    """This workflow takes no new starts at present."""
+
+
 class UnknownExecution(WorkflowError):
     """There is no such execution."""
 

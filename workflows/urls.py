@@ -8,6 +8,7 @@ from workflows.views import (
     execution,
     executions,
     home,
+    intake,
     modelling,
     operating,
     searching,
@@ -46,5 +47,7 @@ urlpatterns: list[URLPattern] = [
     path("workflows/", modelling.workflows, name="workflows"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
     path("workflows/<str:key>/start/", modelling.workflow_start, name="workflow_start"),
+    path("workflows/<str:key>/intake/pause/", intake.intake_pause, name="intake_pause"),
+    path("workflows/<str:key>/intake/resume/", intake.intake_resume, name="intake_resume"),
     path("audit/", auditing.audit, name="audit"),
 ]

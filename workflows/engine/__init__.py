@@ -12,6 +12,7 @@ from .executions import (
     retry,
     start_workflow,
 )
+from .intake import intake_refusal, pause_intake, resume_intake
 from .tasks import transition_state
 
 __all__ = [
@@ -20,13 +21,16 @@ __all__ = [
     "compiled",
     "decide",
     "get_execution_status",
+    "intake_refusal",
     "off_event",
     "on_event",
     "pause",
+    "pause_intake",
     "problems",
     "publish",
     "register_workflow",
     "resume",
+    "resume_intake",
     "retry",
     "start_workflow",
     "transition_state",

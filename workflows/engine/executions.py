@@ -28,7 +28,7 @@ from workflows.models import (
     Workflow,
 )
 
-from . import approvals, events, graphs, transitions
+from . import approvals, events, graphs, intake, transitions
 
 
 def start_workflow(
@@ -42,7 +42,9 @@ def start_workflow(
     """Start the published version of a workflow.
 
     Starting again with the same `idempotency_key` gives the same execution. An explicit `priority`
-    (1 LOW … 4 CRITICAL) holds for all its tasks. Raises UnknownWorkflow, InvalidInput.
+    (1 LOW … 4 CRITICAL) holds for all its tasks.
+
+    Raises UnknownWorkflow, IntakePaused, InvalidInput.
     """
     workflow, version = _published(key)
     given = dict(input or {})
@@ -50,6 +52,7 @@ def start_workflow(
     earlier = _earlier(workflow, idempotency_key)
     if earlier is not None:
         return earlier
+    intake.check(workflow, by)
     run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
     try:
         return _insert(workflow, version, run)
@@ -246,7 +249,9 @@ def _can_go_on(execution: Execution) -> bool:
 
 
 def _published(key: str) -> tuple[Workflow, Version]:
-    workflow = Workflow.objects.select_related("published").filter(key=key).first()
+    workflow = (
+        Workflow.objects.select_related("published", "intake_paused_by").filter(key=key).first()
+    )
     if workflow is None or workflow.published is None:
         raise UnknownWorkflow(f"There is no published workflow “{key}”.")
     return workflow, workflow.published
@@ -288,6 +293,7 @@ def _run(
 def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execution:
     with transaction.atomic():
         execution_id = transitions.start(version.pk, [run])[0]
+        intake.check_again(workflow)
         transitions.doorbell([execution_id], work=True)
         events.publish(
             "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}

@@ -57,6 +57,18 @@ class Workflow(models.Model):
         related_name="+",
         verbose_name=_("published version"),
     )
+    intake_paused_at = models.DateTimeField(
+        _("intake paused"), null=True, blank=True, editable=False
+    )
+    intake_paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    intake_pause_reason = models.TextField(blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -66,6 +78,13 @@ class Workflow(models.Model):
         permissions = (
             ("start_workflow", _("Can start a workflow")),
             ("publish_workflow", _("Can publish a workflow")),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(intake_paused_at__isnull=False)
+                | Q(intake_paused_by__isnull=True, intake_pause_reason=""),
+                name="only_a_paused_intake_says_by_whom_and_why",
+            ),
         )
 
     def __str__(self) -> str:

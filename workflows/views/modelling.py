@@ -12,7 +12,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access, charts, engine
 from workflows.engine import graphs
-from workflows.errors import InvalidInput, UnknownWorkflow
+from workflows.errors import IntakePaused, InvalidInput, UnknownWorkflow
 from workflows.forms import StartForm
 from workflows.models import Priority, Workflow
 
@@ -38,8 +38,8 @@ def workflows(request: HttpRequest) -> HttpResponse:
 @require_safe
 @access.requires(access.SEE)
 def workflow(request: HttpRequest, key: str) -> HttpResponse:
-    """One workflow: the published diagram, the facts, the versions."""
-    one = _found(key)
+    """One workflow: the published diagram, the facts, the versions; for htmx what may change."""
+    one = found(key)
     shown = _version(one, request.GET.get("version"))
     graph = graphs.of(shown.pk) if shown else None
     context = {
@@ -50,7 +50,9 @@ def workflow(request: HttpRequest, key: str) -> HttpResponse:
         "versions": _versions(one)[:VERSIONS_SHOWN],
         "runs": charts.latest_runs([one.pk]).get(one.pk, []),
     }
-    return render(request, "workflows/workflow.html", context)
+    is_part = getattr(request, "htmx", False)
+    name = "workflows/_workflow_head.html" if is_part else "workflows/workflow.html"
+    return render(request, name, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,9 +60,11 @@ def workflow(request: HttpRequest, key: str) -> HttpResponse:
 @answered
 def workflow_start(request: HttpRequest, key: str) -> HttpResponse:
     """The start form; starting leads to the execution's page."""
-    one = _found(key)
+    one = found(key)
     if one.published_id is None:
         raise UnknownWorkflow
+    if one.intake_paused_at is not None:
+        raise IntakePaused(engine.intake_refusal(one))
     schema = graphs.of(one.published_id).input_schema
     if request.method != "POST":
         form = StartForm.blank(schema)
@@ -69,6 +73,15 @@ def workflow_start(request: HttpRequest, key: str) -> HttpResponse:
     if wanted := request.POST.get("switch"):
         return _switched(request, one, form, schema, wanted)
     return _started(request, one, form, schema)
+
+
+def found(key: str) -> Workflow:
+    """The workflow with a key, draft or published; raises Http404."""
+    one = Workflow.objects.select_related("published", "intake_paused_by").defer("published__graph")
+    first = one.filter(key=key).first()
+    if first is None:
+        raise Http404
+    return first
 
 
 def _started(request: HttpRequest, one: Workflow, form: StartForm, schema: Any) -> HttpResponse:
@@ -116,14 +129,6 @@ def _form(request: HttpRequest, one: Workflow, form: StartForm, status: int = 20
         "typed": request.POST,
     }
     return render(request, "workflows/start.html", context, status=status)
-
-
-def _found(key: str) -> Workflow:
-    one = Workflow.objects.select_related("published").defer("published__graph").filter(key=key)
-    first = one.first()
-    if first is None:
-        raise Http404
-    return first
 
 
 def _version(one: Workflow, asked: str | None) -> Any:
