@@ -11,6 +11,7 @@ from workflows.views import (
     intake,
     modelling,
     operating,
+    repairing,
     searching,
     streaming,
 )
@@ -28,9 +29,18 @@ urlpatterns: list[URLPattern] = [
     ),
     path(
         "executions/<int:execution_id>/tasks/<int:task_id>/retry/",
-        operating.operate,
-        {"verb": "retry"},
+        repairing.task_retry,
         name="task_retry",
+    ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/skip/",
+        repairing.task_skip,
+        name="task_skip",
+    ),
+    path(
+        "executions/<int:execution_id>/variables/",
+        repairing.execution_variables,
+        name="execution_variables",
     ),
     *(
         path(

@@ -13,7 +13,9 @@ from .executions import (
     start_workflow,
 )
 from .intake import intake_refusal, pause_intake, resume_intake
+from .skipping import may_skip, skip
 from .tasks import transition_state
+from .variables import set_variables
 
 __all__ = [
     "cancel",
@@ -22,6 +24,7 @@ __all__ = [
     "decide",
     "get_execution_status",
     "intake_refusal",
+    "may_skip",
     "off_event",
     "on_event",
     "pause",
@@ -32,6 +35,8 @@ __all__ = [
     "resume",
     "resume_intake",
     "retry",
+    "set_variables",
+    "skip",
     "start_workflow",
     "transition_state",
 ]

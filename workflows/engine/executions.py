@@ -28,7 +28,7 @@ from workflows.models import (
     Workflow,
 )
 
-from . import approvals, events, graphs, intake, transitions
+from . import approvals, events, graphs, inputs, intake, transitions
 
 
 def start_workflow(
@@ -142,21 +142,31 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 
 def retry(
-    execution_id: int, *, by: AbstractBaseUser | None, task_id: int | None = None, reason: str = ""
+    execution_id: int,
+    *,
+    by: AbstractBaseUser | None,
+    task_id: int | None = None,
+    input: Mapping[str, Any] | None = None,
+    reason: str = "",
 ) -> Execution:
     """Run the failed tasks of an execution again (or one of them), with fresh retries.
 
-    Raises UnknownTask, IllegalTransition when nothing of it has failed.
+    `input` replaces that of the one task named; the audit keeps both. Raises UnknownTask,
+    IllegalTransition when nothing of it has failed, InvalidInput.
     """
     with _locked(execution_id, by) as execution:
+        if input is not None and task_id is None:
+            raise InvalidInput(["input: it is for one task; name the task"])
         if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
             raise UnknownTask()
         failed = list(execution.tasks.filter(state=State.FAILED))
         chosen = [task for task in failed if task_id in (None, task.pk)]
         if execution.is_final or not (chosen or (task_id is None and _can_go_on(execution))):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
-        reopen(execution, chosen, by=transitions.actor(by), reason=reason)
-        return written(execution, [])
+        who = transitions.actor(by)
+        edited = [] if input is None else [inputs.replace(chosen[0], input, by=who, reason=reason)]
+        reopen(execution, chosen, by=who, reason=reason)
+        return written(execution, edited)
 
 
 def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> None:

@@ -8,7 +8,7 @@ from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
-from workflows import access
+from workflows import access, engine
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
 
@@ -77,6 +77,7 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
         "events": events[-EVENTS_SHOWN:][::-1] if request.user.has_perm(access.AUDIT) else None,
         "set_by": _set_by(events),
         "may_operate": request.user.has_perm(access.OPERATE),
+        "skippable": {task.pk for task in tasks if engine.may_skip(run, task)},
     }
 
 

@@ -2,26 +2,23 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-from django.contrib import messages
 from django.http import HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.urls import reverse
 from django.utils.functional import Promise
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods
 
 from workflows import access, engine
-from workflows.errors import IllegalTransition, UnknownTask
+from workflows.errors import IllegalTransition
 from workflows.models import Execution, State
 
-from .execution import actions, found, tasks_of
+from .asking import Question, ask, done, reason
+from .execution import actions, found
 from .refusals import answered
-
-LONGEST_REASON = 1000
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,43 +89,27 @@ VERBS = {
 @require_http_methods(["GET", "HEAD", "POST"])
 @access.requires(access.OPERATE)
 @answered
-def operate(
-    request: HttpRequest, execution_id: int, verb: str, task_id: int | None = None
-) -> HttpResponse:
-    """Ask for, or carry out, one verb on an execution, or a retry of one of its tasks."""
+def operate(request: HttpRequest, execution_id: int, verb: str) -> HttpResponse:
+    """Ask for, or carry out, one verb on an execution."""
     execution = found(execution_id)
+    asked = VERBS[verb]
+    back = reverse("execution", args=[execution.pk])
     if request.method == "POST":
-        return _done(request, execution, verb, task_id)
-    return _asked(request, execution, verb, task_id)
+        asked.run(execution.pk, by=request.user, reason=reason(request))
+        message = f"{execution.workflow.name} {execution}: {asked.done}"
+        return done(request, message, back, {"executions": [execution.pk]})
+    if verb not in actions(request.user, execution):
+        raise IllegalTransition(execution.state, asked.to_state, str(execution))
+    return ask(request, _question(execution, asked, back))
 
 
-def _asked(
-    request: HttpRequest, execution: Execution, verb: str, task_id: int | None
-) -> HttpResponse:
-    """The question; refused at once where the state does not allow the verb."""
-    task = next((one for one in tasks_of(execution.pk) if one.pk == task_id), None)
-    if task_id is not None and task is None:
-        raise UnknownTask
-    state = task.state if task else execution.state
-    is_allowed = state == State.FAILED if task else verb in actions(request.user, execution)
-    if not is_allowed:
-        raise IllegalTransition(state, VERBS[verb].to_state, str(task or execution))
-    context = {"execution": execution, "task": task, "verb": VERBS[verb], "address": request.path}
-    is_part = getattr(request, "htmx", False)
-    page = "workflows/_confirm.html" if is_part else "workflows/confirm.html"
-    return render(request, page, context)
-
-
-def _done(
-    request: HttpRequest, execution: Execution, verb: str, task_id: int | None
-) -> HttpResponse:
-    reason = request.POST.get("reason", "").strip()[:LONGEST_REASON]
-    only = {"task_id": task_id} if task_id is not None else {}
-    VERBS[verb].run(execution.pk, by=request.user, reason=reason, **only)
-    messages.success(request, f"{execution.workflow.name} {execution}: {VERBS[verb].done}")
-    if not getattr(request, "htmx", False):
-        return redirect("execution", execution.pk)
-    changed = {"dialog-done": {}, "signalbox:changed": {"executions": [execution.pk]}}
-    response = render(request, "components/toasts_oob.html")
-    response["HX-Trigger"] = json.dumps(changed)
-    return response
+def _question(execution: Execution, asked: Verb, back: str) -> Question:
+    return Question(
+        asked.title,
+        asked.consequences,
+        asked.button,
+        asked.icon,
+        f"{execution.workflow} {execution}",
+        back,
+        is_dangerous=asked.is_dangerous,
+    )
