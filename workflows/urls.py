@@ -7,6 +7,7 @@ from workflows.views import (
     auditing,
     execution,
     executions,
+    forking,
     home,
     intake,
     modelling,
@@ -36,6 +37,11 @@ urlpatterns: list[URLPattern] = [
         "executions/<int:execution_id>/tasks/<int:task_id>/skip/",
         repairing.task_skip,
         name="task_skip",
+    ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/rerun/",
+        forking.task_rerun,
+        name="task_rerun",
     ),
     path(
         "executions/<int:execution_id>/variables/",

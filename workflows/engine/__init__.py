@@ -12,6 +12,7 @@ from .executions import (
     retry,
     start_workflow,
 )
+from .forking import may_rerun_from, rerun_from, variables_before
 from .intake import intake_refusal, pause_intake, resume_intake
 from .skipping import may_skip, skip
 from .tasks import transition_state
@@ -24,6 +25,7 @@ __all__ = [
     "decide",
     "get_execution_status",
     "intake_refusal",
+    "may_rerun_from",
     "may_skip",
     "off_event",
     "on_event",
@@ -32,6 +34,7 @@ __all__ = [
     "problems",
     "publish",
     "register_workflow",
+    "rerun_from",
     "resume",
     "resume_intake",
     "retry",
@@ -39,4 +42,5 @@ __all__ = [
     "skip",
     "start_workflow",
     "transition_state",
+    "variables_before",
 ]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections import defaultdict
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -95,6 +95,11 @@ def move(subject: Execution | Task, new: str, *, by: str, reason: str = "", **fi
     for name, value in {"state": new, **fields}.items():
         setattr(subject, name, value)
     return _entry_of(subject, old, new, by=by, reason=reason)
+
+
+def with_data(entry: Entry, **more: Any) -> Entry:
+    """The audit row with more said in its data."""
+    return replace(entry, data={**(entry.data or {}), **more})
 
 
 def record(entries: Iterable[Entry]) -> None:

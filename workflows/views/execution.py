@@ -17,7 +17,7 @@ from .executions import waits_for_people
 from .explaining import Situation, explained
 from .timeline import timeline
 
-EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN = 2000, 100, 500
+EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN, FORKS_SHOWN = 2000, 100, 500, 10
 WITHOUT_WEIGHT = ("version__graph", "version__template", "workflow__input_schema")
 
 
@@ -77,6 +77,8 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
         "events": events[-EVENTS_SHOWN:][::-1] if request.user.has_perm(access.AUDIT) else None,
         "set_by": _set_by(events),
         "may_operate": request.user.has_perm(access.OPERATE),
+        "rerunnable": {task.pk for task in tasks if engine.may_rerun_from(task)},
+        "forks": _forks(events),
         "skippable": {task.pk for task in tasks if engine.may_skip(run, task)},
     }
 
@@ -85,6 +87,12 @@ def _events(execution_id: int) -> list[AuditEvent]:
     """The newest audit rows, oldest first."""
     rows = AuditEvent.objects.filter(execution=execution_id).order_by("-seq")
     return list(rows[:EVENTS_READ])[::-1]
+
+
+def _forks(events: list[AuditEvent]) -> list[int]:
+    """The executions that were forked from this one of late, the newest first."""
+    found = [event.data["fork"] for event in events if event.kind == "execution.forked"]
+    return found[-FORKS_SHOWN:][::-1]
 
 
 def _set_by(events: list[AuditEvent]) -> dict[str, AuditEvent]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -38,21 +39,21 @@ def execution_variables(request: HttpRequest, execution_id: int) -> HttpResponse
         return ask(request, _of_variables(execution, json_text.pretty(execution.variables)))
     typed = request.POST.get("variables", "")
     try:
-        changes = _changes(execution, json_object(request, "variables"))
+        changed = changes(execution.variables, json_object(request, "variables"))
         engine.set_variables(
             execution_id,
-            changes,
+            changed,
             by=access.person(request),
             reason=reason(request),
             seen_version=paging.key(request.POST.get("seen_version")),
         )
     except (json_text.Malformed, InvalidInput) as error:
-        return ask_again(request, _of_variables(execution, typed), _listed(error))
+        return ask_again(request, _of_variables(execution, typed), listed(error))
     except StaleState as error:
         fresh = _of_variables(found(execution_id), json_text.pretty(found(execution_id).variables))
         return ask_again(request, fresh, [str(error)])
     return _done(
-        request, execution, _("Variables changed: %(names)s.") % {"names": _names(changes)}
+        request, execution, _("Variables changed: %(names)s.") % {"names": _names(changed)}
     )
 
 
@@ -62,7 +63,7 @@ def execution_variables(request: HttpRequest, execution_id: int) -> HttpResponse
 def task_retry(request: HttpRequest, execution_id: int, task_id: int) -> HttpResponse:
     """Retry one failed task, on its input or on another one."""
     execution = found(execution_id)
-    task = _task(execution, task_id)
+    task = task_of(execution, task_id)
     if task.state != State.FAILED or execution.is_final:
         raise IllegalTransition(task.state, State.PENDING, str(task))
     present = json_text.pretty(task.input or {})
@@ -80,7 +81,7 @@ def task_retry(request: HttpRequest, execution_id: int, task_id: int) -> HttpRes
             reason=reason(request),
         )
     except (json_text.Malformed, InvalidInput) as error:
-        return ask_again(request, _of_retry(execution, task, typed), _listed(error))
+        return ask_again(request, _of_retry(execution, task, typed), listed(error))
     return _done(request, execution, _("Tried again."))
 
 
@@ -90,7 +91,7 @@ def task_retry(request: HttpRequest, execution_id: int, task_id: int) -> HttpRes
 def task_skip(request: HttpRequest, execution_id: int, task_id: int) -> HttpResponse:
     """Complete a step by giving its output."""
     execution = found(execution_id)
-    task = _task(execution, task_id)
+    task = task_of(execution, task_id)
     if not engine.may_skip(execution, task):
         raise IllegalTransition(task.state, State.COMPLETED, str(task))
     if request.method != "POST":
@@ -105,7 +106,7 @@ def task_skip(request: HttpRequest, execution_id: int, task_id: int) -> HttpResp
         )
     except (json_text.Malformed, InvalidInput, InvalidExpression) as error:
         typed = request.POST.get("output", "")
-        return ask_again(request, _of_skip(execution, task, typed), _listed(error))
+        return ask_again(request, _of_skip(execution, task, typed), listed(error))
     return _done(request, execution, _("“%(task)s” is skipped.") % {"task": task.name})
 
 
@@ -179,9 +180,9 @@ def _of_skip(execution: Execution, task: Task, typed: str) -> Question:
     )
 
 
-def _changes(execution: Execution, typed: dict[str, Any]) -> dict[str, Any]:
+def changes(present: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
     """What the text sets; InvalidInput when it leaves a variable out."""
-    gone = [name for name in execution.variables if name not in typed]
+    gone = [name for name in present if name not in typed]
     if gone:
         raise InvalidInput(
             [
@@ -193,12 +194,12 @@ def _changes(execution: Execution, typed: dict[str, Any]) -> dict[str, Any]:
     return {
         name: value
         for name, value in typed.items()
-        if name not in execution.variables
-        or json_text.canonical(execution.variables[name]) != json_text.canonical(value)
+        if name not in present or json_text.canonical(present[name]) != json_text.canonical(value)
     }
 
 
-def _task(execution: Execution, task_id: int) -> Task:
+def task_of(execution: Execution, task_id: int) -> Task:
+    """The execution's task with an id; raises UnknownTask."""
     task = execution.tasks.filter(pk=task_id).first()
     if task is None:
         raise UnknownTask
@@ -209,7 +210,8 @@ def _names(changes: dict[str, Any]) -> str:
     return ", ".join(list(changes)[:5]) + ("…" if len(changes) > 5 else "")
 
 
-def _listed(error: Exception) -> list[str]:
+def listed(error: Exception) -> list[str]:
+    """What is wrong, line by line."""
     return list(getattr(error, "problems", [])) or [str(error)]
 
 
