@@ -17,6 +17,10 @@ class UnknownWorkflow(WorkflowError):
     """There is no published workflow with this key."""
 
 
+class UnknownVersion(WorkflowError):
+    """There is no such version."""
+
+
 class IntakePaused(WorkflowError):
     """This workflow takes no new starts at present."""
 
@@ -67,6 +71,10 @@ class InvalidInput(Listed):
 
 class InvalidDefinition(Listed):
     """The definition cannot be published."""
+
+
+class CannotMove(Listed):
+    """The execution cannot go on with that version."""
 
 
 class InvalidExpression(WorkflowError):

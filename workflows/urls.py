@@ -11,6 +11,7 @@ from workflows.views import (
     home,
     intake,
     modelling,
+    moving,
     operating,
     repairing,
     searching,
@@ -43,6 +44,7 @@ urlpatterns: list[URLPattern] = [
         forking.task_rerun,
         name="task_rerun",
     ),
+    path("executions/<int:execution_id>/move/", moving.execution_move, name="execution_move"),
     path(
         "executions/<int:execution_id>/variables/",
         repairing.execution_variables,

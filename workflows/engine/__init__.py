@@ -14,6 +14,7 @@ from .executions import (
 )
 from .forking import may_rerun_from, rerun_from, variables_before
 from .intake import intake_refusal, pause_intake, resume_intake
+from .moving import move_to_version, newer_versions, plan_move
 from .skipping import may_skip, skip
 from .tasks import transition_state
 from .variables import set_variables
@@ -27,10 +28,13 @@ __all__ = [
     "intake_refusal",
     "may_rerun_from",
     "may_skip",
+    "move_to_version",
+    "newer_versions",
     "off_event",
     "on_event",
     "pause",
     "pause_intake",
+    "plan_move",
     "problems",
     "publish",
     "register_workflow",

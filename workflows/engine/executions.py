@@ -115,7 +115,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
                 paused_by=None,
             )
         ]
-        _make_ready(execution)
+        make_ready(execution)
         execution.timers.update(is_held=False)
         written(execution, entries)
         transitions.end(execution_id)
@@ -199,7 +199,7 @@ def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> 
         _renew_deadline(execution)
     Execution.objects.filter(pk=execution.pk).update(open_tasks=F("open_tasks") + len(tasks))
     if execution.state in (State.PENDING, State.RUNNING):
-        _make_ready(execution)
+        make_ready(execution)
     transitions.record(entries)
     events.moved(entries)
 
@@ -312,6 +312,15 @@ def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execut
     return Execution.objects.get(pk=execution_id)
 
 
+def make_ready(execution: Execution) -> None:
+    """What waits for nothing more may start, if the execution takes steps at present."""
+    if execution.state not in (State.PENDING, State.RUNNING):
+        return
+    reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
+    waiting = execution.tasks.filter(state=State.PENDING, waits_on=0)
+    waiting.exclude(Exists(reserved)).update(is_ready=True)
+
+
 def written(execution: Execution, entries: list[transitions.Entry]) -> Execution:
     transitions.record(entries)
     events.moved(entries)
@@ -344,12 +353,6 @@ def _cancelled(subject: Execution | Task, by: str, reason: str) -> list[transiti
 def _let_go(execution: Execution) -> None:
     transitions.let_go(execution.tasks.all())
     execution.timers.all().delete()
-
-
-def _make_ready(execution: Execution) -> None:
-    reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
-    waiting = execution.tasks.filter(state=State.PENDING, waits_on=0)
-    waiting.exclude(Exists(reserved)).update(is_ready=True)
 
 
 def _renew_deadline(execution: Execution) -> None:

@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 
-from workflows import queue
+from workflows import clock, queue
 from workflows.errors import IllegalTransition, UnknownTask
-from workflows.graph import routing
+from workflows.graph import moving, routing
 from workflows.graph.shape import Graph
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
@@ -55,6 +55,14 @@ def rerun_from(
 def variables_before(origin: Execution, task: Task) -> dict[str, Any]:
     """The variables with which the step of the execution began, as a fork from it would."""
     return _past(origin, task).variables
+
+
+def ways_taken(origin: Execution, tasks: Iterable[Task]) -> dict[int, list[int]]:
+    """Where the tokens of the completed ones among its tasks went: node -> nodes."""
+    done = {task.node: task for task in tasks if task.state == State.COMPLETED}
+    past = Past(graphs.of(origin.version_id), done)
+    _replay(origin, past, None)
+    return past.went_to
 
 
 def may_rerun_from(task: Task) -> bool:
@@ -102,22 +110,33 @@ def _past(origin: Execution, chosen: Task) -> Past:
     after = _reachable(graph, chosen.node)
     done = origin.tasks.filter(state=State.COMPLETED).exclude(node__in=after)
     past = Past(graph, {task.node: task for task in done})
-    kept = {task.pk: task for task in past.kept.values()}
-    for row, has_begun in _rows(origin, chosen):
-        if row.kind == "task.completed" and row.task_id in kept:
-            past.leave(kept[row.task_id], row.data.get("went_to"))
-            past.variables.update(row.data.get("set") or {})
-        elif row.entity_type == "execution" and not has_begun:
-            past.variables.update(row.data.get("variables") or {})
-            past.variables.update(row.data.get("set") or {})
+    _replay(origin, past, chosen)
     return past
 
 
-def _rows(origin: Execution, chosen: Task) -> Iterator[tuple[AuditEvent, bool]]:
+def _replay(origin: Execution, past: Past, chosen: Task | None) -> None:
+    """Fill `past` from the audit. What was left before a move went where the move says."""
+    kept = {task.pk: task for task in past.kept.values()}
+    moves = origin.audit_events.filter(kind="execution.moved").order_by("-seq")
+    moved_at = moves.values_list("seq", flat=True).first() or 0
+    for row, has_begun in _rows(origin, chosen):
+        if row.kind == "task.completed" and row.task_id in kept:
+            if row.seq > moved_at:
+                past.leave(kept[row.task_id], row.data.get("went_to"))
+            past.variables.update(row.data.get("set") or {})
+        elif row.kind == "execution.moved" and row.seq == moved_at:
+            past.went_to.update({node: to for node, to in row.data["went_to"] if node in past.kept})
+        elif row.entity_type == "execution" and not has_begun:
+            past.variables.update(row.data.get("variables") or {})
+            past.variables.update(row.data.get("set") or {})
+
+
+def _rows(origin: Execution, chosen: Task | None) -> Iterator[tuple[AuditEvent, bool]]:
     """The audit rows in order, and whether the chosen step had begun before each."""
     has_begun = False
     for row in origin.audit_events.order_by("seq").iterator():
-        has_begun = has_begun or (row.task_id == chosen.pk and row.new_state == State.RUNNING)
+        if chosen is not None and row.task_id == chosen.pk and row.new_state == State.RUNNING:
+            has_begun = True
         yield row, has_begun
 
 
@@ -144,7 +163,7 @@ def _forked(
     fork = _started(origin, past, by, link, idempotency_key)
     who = transitions.actor(by)
     entries = [entry for kept in past.kept.values() for entry in _copied(fork, kept, past, who)]
-    _open(fork, past)
+    entries += _open(fork, past, who)
     entries.append(_entry(origin, who, {"fork": fork.pk, "from_step": task.key, **said}))
     transitions.record(entries)
     transitions.doorbell([origin.pk, fork.pk], work=True)
@@ -196,16 +215,21 @@ def _copied(fork: Execution, kept: Task, past: Past, who: str) -> list[transitio
     return [begun, transitions.with_data(done, copied_from=kept.pk, went_to=went_to)]
 
 
-def _open(fork: Execution, past: Past) -> None:
+def _open(fork: Execution, past: Past, who: str) -> list[transitions.Entry]:
     """What waits for tokens that the copied tasks have left, and what waits for nothing more."""
-    fresh = [node for node in range(len(past.graph.nodes)) if node not in past.kept]
+    nodes = past.graph.nodes
+    fresh = [node for node in range(len(nodes)) if node not in past.kept]
+    gone = [node for node in fresh if nodes[node].kind == moving.REMOVED]
     for node in fresh:
         waits_on = past.waits_on(node)
-        Task.objects.filter(pk=task_id(fork.pk, node)).update(
-            waits_on=waits_on, is_ready=waits_on == 0
-        )
-    due = sum(past.waits_on(node) == 0 for node in fresh)
+        is_ready = waits_on == 0 and node not in gone
+        Task.objects.filter(pk=task_id(fork.pk, node)).update(waits_on=waits_on, is_ready=is_ready)
+    due = sum(past.waits_on(node) == 0 for node in fresh if node not in gone)
     Execution.objects.filter(pk=fork.pk).update(open_tasks=due)
+    return [
+        transitions.move(task, State.CANCELLED, by=who, reason="removed", finished_at=clock.now())
+        for task in fork.tasks.filter(node__in=gone)
+    ]
 
 
 def _entry(origin: Execution, who: str, data: dict[str, Any]) -> transitions.Entry:

@@ -79,6 +79,7 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
         "may_operate": request.user.has_perm(access.OPERATE),
         "rerunnable": {task.pk for task in tasks if engine.may_rerun_from(task)},
         "forks": _forks(events),
+        "may_move": _may_move(request, run),
         "skippable": {task.pk for task in tasks if engine.may_skip(run, task)},
     }
 
@@ -87,6 +88,13 @@ def _events(execution_id: int) -> list[AuditEvent]:
     """The newest audit rows, oldest first."""
     rows = AuditEvent.objects.filter(execution=execution_id).order_by("-seq")
     return list(rows[:EVENTS_READ])[::-1]
+
+
+def _may_move(request: HttpRequest, run: Execution) -> bool:
+    """Whether it can be moved to what is published now, as far as the page needs to know."""
+    newest = run.workflow.published_id
+    is_newer = newest is not None and newest not in (run.version_id, run.version.arranges_id)
+    return is_newer and not run.is_final and request.user.has_perm(access.OPERATE)
 
 
 def _forks(events: list[AuditEvent]) -> list[int]:

@@ -135,11 +135,12 @@ def _version(one: Workflow, asked: str | None) -> Any:
     wanted = number(asked)
     if wanted is None:
         return one.published
-    found = one.versions.defer("graph", "template").filter(number=min(wanted, 2**31 - 1)).first()
+    found = _versions(one).filter(number=min(wanted, 2**31 - 1)).first()
     if found is None:
         raise Http404
     return found
 
 
 def _versions(one: Workflow) -> Any:
-    return one.versions.select_related("published_by").defer("graph", "template")
+    published = one.versions.filter(arranges=None).select_related("published_by")
+    return published.defer("graph", "template")

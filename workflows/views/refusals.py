@@ -18,6 +18,7 @@ STATUS: dict[type[errors.WorkflowError], int] = {
     errors.UnknownWorkflow: 404,
     errors.UnknownExecution: 404,
     errors.UnknownTask: 404,
+    errors.UnknownVersion: 404,
     errors.UnknownApproval: 404,
     errors.Listed: 422,
     errors.InvalidExpression: 422,
