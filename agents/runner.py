@@ -30,7 +30,7 @@ from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 from agents.models import Agent, Kind
 from agents.orchestrator import workforce
 from workflows import queue
-from workflows.engine import advancing, claiming, events, sessions, timers, transitions
+from workflows.engine import advancing, claiming, events, sessions, timers, transitions, working_off
 from workflows.engine.claiming import Work
 
 log = logging.getLogger(__name__)
@@ -257,7 +257,7 @@ class Slot:
         return self.agents.get(work.agent_key)
 
     def _keep_house(self) -> None:
-        """Renew the lease, take back lost work, fire timers: each when it is time."""
+        """Renew the lease, take back lost work, fire timers, revive batches: when it is time."""
         now = time.monotonic()
         if now - self.renewed_at > settings.HEARTBEAT_SECONDS:
             if not sessions.renew(self.session):
@@ -267,6 +267,7 @@ class Slot:
         if now - self.looked_at > TICK_SECONDS:
             sessions.reap(self.session)
             timers.fire_due()
+            working_off.sweep()
             self.looked_at = now
 
     def _ring(self, *, now: bool = False) -> None:

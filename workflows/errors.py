@@ -17,6 +17,10 @@ class UnknownWorkflow(WorkflowError):
     """There is no published workflow with this key."""
 
 
+class UnknownBatch(WorkflowError):
+    """There is no such batch."""
+
+
 class UnknownVersion(WorkflowError):
     """There is no such version."""
 

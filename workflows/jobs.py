@@ -3,9 +3,15 @@
 from __future__ import annotations
 
 from workflows import clock
+from workflows.engine import working_off
 from workflows.models import QueuePulse
 
 
 def answer_canary() -> None:
     """A canary came out of the queue: the cluster is alive."""
     QueuePulse.objects.update_or_create(pk=1, defaults={"answered_at": clock.now()})
+
+
+def work_off_batches() -> None:
+    """Some seconds of what batches have left to do; more of it goes through the queue again."""
+    working_off.work_off()

@@ -29,6 +29,7 @@ from workflows.models import QueuePulse, Session
 
 CHANNEL = "signalbox_queue"
 WORK_JOB = "agents.runner.work"
+BATCH_JOB = "workflows.jobs.work_off_batches"
 CANARY_JOB = "workflows.jobs.answer_canary"
 FRESH_SECONDS = 30.0
 LONGEST_WAIT = 5.0  # seconds a broker waits on LISTEN before it looks by itself
@@ -57,6 +58,12 @@ def wake() -> None:
 def fill_slots() -> None:
     """Queue a wake-up for each work slot of this host that has no live session."""
     _enqueue_slots(settings.WORKERS - live_sessions(socket.gethostname()))
+
+
+def work_off_batches() -> None:
+    """Queue a message, in the caller's transaction, that batches are to be worked off."""
+    if not _queued(BATCH_JOB):
+        async_task(BATCH_JOB, save=False)
 
 
 def live_sessions(host: str | None = None) -> int:

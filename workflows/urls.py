@@ -5,10 +5,12 @@ from django.urls import URLPattern, path
 from workflows.views import (
     approvals,
     auditing,
+    batches,
     execution,
     executions,
     forking,
     home,
+    incidents,
     intake,
     modelling,
     moving,
@@ -59,6 +61,11 @@ urlpatterns: list[URLPattern] = [
         )
         for verb in operating.VERBS
     ),
+    path("batches/", batches.batches, name="batches"),
+    path("batches/new/", batches.batch_new, name="batch_new"),
+    path("batches/<int:batch_id>/", batches.batch, name="batch"),
+    path("batches/<int:batch_id>/cancel/", batches.batch_cancel, name="batch_cancel"),
+    path("incidents/", incidents.incidents, name="incidents"),
     path("inbox/", approvals.inbox, name="inbox"),
     path("approvals/<int:approval_id>/", approvals.approval, name="approval"),
     path("approvals/<int:approval_id>/decide/", approvals.approval_decide, name="approval_decide"),

@@ -18,7 +18,7 @@ OPEN = {
 }
 ARGUMENTS = {
     "execution_id": 1, "task_id": 1, "approval_id": 1, "key": "flow", "mail_id": "1",
-    "supplier_id": "S",
+    "supplier_id": "S", "batch_id": 1,
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """The engine's verbs. Everything that changes an execution goes through one of them."""
 
+from .batches import cancel_batch, create_batch
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow
 from .events import off_event, on_event
@@ -21,8 +22,10 @@ from .variables import set_variables
 
 __all__ = [
     "cancel",
+    "cancel_batch",
     "check_input",
     "compiled",
+    "create_batch",
     "decide",
     "get_execution_status",
     "intake_refusal",

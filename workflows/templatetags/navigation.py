@@ -37,6 +37,8 @@ SECTIONS = (
         "inbox", _("Inbox"), "inbox", "i", (access.DECIDE, access.SEE), ("/inbox/", "/approvals/")
     ),
     Section("workflows", _("Workflows"), "workflow", "w", (access.SEE,), ("/workflows/",)),
+    Section("incidents", _("Incidents"), "triangle-alert", "n", (access.SEE,), ("/incidents/",)),
+    Section("batches", _("Batches"), "layers", "b", (access.SEE,), ("/batches/",)),
     Section("agents", _("Agents"), "bot", "a", (access.SEE,), ("/agents/",)),
     Section("audit", _("Audit"), "scroll-text", "l", (access.AUDIT,), ("/audit/",)),
 )

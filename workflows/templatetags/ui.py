@@ -269,6 +269,12 @@ def capped(count: int | str, most: int = 999) -> str:
 
 
 @register.filter
+def left_of(total: int, left: int) -> int:
+    """How many are done when `left` of `total` are left."""
+    return total - left
+
+
+@register.filter
 def percent(part: float, whole: float) -> int:
     return round(100 * part / whole) if whole else 0
 

@@ -19,6 +19,7 @@ STATUS: dict[type[errors.WorkflowError], int] = {
     errors.UnknownExecution: 404,
     errors.UnknownTask: 404,
     errors.UnknownVersion: 404,
+    errors.UnknownBatch: 404,
     errors.UnknownApproval: 404,
     errors.Listed: 422,
     errors.InvalidExpression: 422,
