@@ -138,6 +138,11 @@ class Desk(RuleBasedStateMachine):
     def everything_is_sound(self) -> None:
         if self.runs:
             assert soundness.violations() == []
+        for run in Execution.objects.exclude(state__in=("completed", "cancelled")):
+            for task in run.tasks.exclude(state__in=("completed", "cancelled")):
+                found = engine.explain(task)
+                assert found.text, f"{task} is {task.state} and nothing says why"
+                assert found.cause != "over"
 
     def _one(self, data: st.DataObject) -> Execution:
         run = data.draw(st.sampled_from(self.runs), label="run")

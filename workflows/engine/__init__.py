@@ -13,6 +13,7 @@ from .executions import (
     retry,
     start_workflow,
 )
+from .explaining import explain
 from .forking import may_rerun_from, rerun_from, variables_before
 from .intake import intake_refusal, pause_intake, resume_intake
 from .moving import move_to_version, newer_versions, plan_move
@@ -27,6 +28,7 @@ __all__ = [
     "compiled",
     "create_batch",
     "decide",
+    "explain",
     "get_execution_status",
     "intake_refusal",
     "may_rerun_from",

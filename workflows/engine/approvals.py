@@ -35,6 +35,12 @@ def refusal(approval: Approval, user: AbstractBaseUser) -> str:
     return ""
 
 
+def people(approval: Approval) -> str:
+    """Who is asked, for reading."""
+    groups = [_("group %(name)s") % {"name": name} for name in approval.groups]
+    return ", ".join([*groups, *approval.users]) or _("nobody")
+
+
 def cancel_open(execution_id: int, task_id: int | None = None) -> None:
     """Withdraw the open questions of a locked execution that is being stopped, or of one task."""
     of_task = {} if task_id is None else {"task_id": task_id}

@@ -9,12 +9,13 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from workflows import access, engine
+from workflows.engine.explaining import Surroundings
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
 
 from .drawing import drawn
 from .executions import waits_for_people
-from .explaining import Situation, explained
+from .explaining import explained, waits
 from .timeline import timeline
 
 EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN, FORKS_SHOWN = 2000, 100, 500, 10
@@ -58,18 +59,18 @@ def _context(request: HttpRequest, execution_id: int) -> dict[str, Any]:
     tasks = tasks_of(execution_id)
     events = _events(execution_id)
     is_over = run.state in (State.COMPLETED, State.CANCELLED)
-    situation = Situation(
+    now = Surroundings(
         run,
         tasks,
         [] if is_over else waits_for_people(execution_id),
         [] if is_over else list(run.timers.order_by("due_at")[:50]),
-        events,
     )
     return {
         "execution": run,
         "tasks": tasks,
-        "why": explained(situation, request.user),
-        "approvals": situation.approvals,
+        "why": explained(now, events, request.user),
+        "approvals": now.approvals,
+        "waits": waits(now),
         "actions": actions(request.user, run),
         "drawing": drawn(run.version_id, tasks, run.variables),
         "timeline": timeline(tasks, events),
