@@ -6,7 +6,7 @@ import pytest
 from django.test import Client
 
 from agents import runner
-from tests.factories import human, make_agent, start, step, task
+from tests.factories import human, make_agent, register, start, step, task
 from tests.web.conftest import completed, failed, page, ran
 from workflows import engine
 from workflows.models import Execution
@@ -96,12 +96,23 @@ def test_a_step_is_skipped_in_a_form(operator: Client) -> None:
     address = f"/executions/{execution.pk}/tasks/{waiting.pk}/skip/"
     assert address in page(operator, f"/executions/{execution.pk}/")
     text = page(operator, address, **HTMX)
-    assert "its agent is not called" in text
+    assert "Nobody is asked to decide it." in text
     assert "approval is withdrawn" in text
     assert operator.post(address, {"output": "7"}, headers=HTMX).status_code == 422
     assert operator.post(address, {"output": '{"approved": true}'}).status_code == 302
     assert task(execution, "ask").state == "completed"
     assert operator.post(address, {"output": "{}"}, headers=HTMX).status_code == 409
+
+
+def test_whoever_asked_for_a_decision_does_not_skip_it(operator: Client) -> None:
+    make_agent()
+    register(human("ask"), step("after", "ask"))
+    operator.post("/workflows/flow/start/", {})
+    execution = ran(Execution.objects.get())
+    address = f"/executions/{execution.pk}/tasks/{task(execution, 'ask').pk}/skip/"
+    assert operator.post(address, {"output": "{}"}, headers=HTMX).status_code == 403
+    assert task(execution, "ask").state == "paused"
+    assert execution.audit_events.get(kind="operation.refused").data["asked"] == "skip"
 
 
 @pytest.mark.parametrize("role", ["approver", "auditor", "modeller", "stranger"])

@@ -25,7 +25,7 @@ def open_for(works: list[claiming.Work]) -> None:
 
 def refusal(approval: Approval, user: AbstractBaseUser) -> str:
     """Why this person may not decide, as a sentence; "" when they may."""
-    if approval.not_requester and user.pk in _requesters(approval.execution):
+    if approval.not_requester and user.pk in requesters(approval.execution):
         return _("You started this execution: another person has to decide.")
     if not _is_candidate(approval, user):
         names = ", ".join([*approval.groups, *approval.users])
@@ -33,6 +33,13 @@ def refusal(approval: Approval, user: AbstractBaseUser) -> str:
     if approval.decisions.filter(user_id=user.pk).exists():
         return _("You have already decided.")
     return ""
+
+
+def requesters(execution: Execution | None) -> Iterator[int | None]:
+    """Who started the execution and, of a fork, who started what it was forked from."""
+    while execution is not None:
+        yield execution.requested_by_id
+        execution = execution.forked_from
 
 
 def people(approval: Approval) -> str:
@@ -68,13 +75,6 @@ def _is_candidate(approval: Approval, user: AbstractBaseUser) -> bool:
     if user.get_username() in approval.users:
         return True
     return isinstance(user, User) and user.groups.filter(name__in=approval.groups).exists()
-
-
-def _requesters(execution: Execution | None) -> Iterator[int | None]:
-    """Who started the execution and, of a fork, who started what it was forked from."""
-    while execution is not None:
-        yield execution.requested_by_id
-        execution = execution.forked_from
 
 
 def _digest(payload: dict[str, Any]) -> str:

@@ -8,8 +8,9 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 
 from workflows import clock
-from workflows.errors import IllegalTransition, UnknownTask
+from workflows.errors import IllegalTransition, NotAllowed, UnknownTask
 from workflows.graph import routing
+from workflows.graph.shape import HUMAN
 from workflows.models import Execution, State, Task, Timer
 
 from . import (
@@ -36,8 +37,9 @@ def skip(
     """Complete a step that failed, is due or waits for a person with `output`; its tokens go on.
 
     A failed execution goes on unless another step has failed too; a paused one stays paused.
-    Raises UnknownTask, IllegalTransition (the step runs, is over, or its turn has not come),
-    InvalidInput, and InvalidExpression when the output leads nowhere. Refusals are recorded.
+    Raises UnknownTask, NotAllowed (deciding on one's own request), IllegalTransition (the step
+    runs, is over, or its turn has not come), InvalidInput, and InvalidExpression when the output leads
+    nowhere. Refusals are recorded.
     """
     given = {} if output is None else output
     hand = interventions.locked(execution_id, "skip", by=by, reason=reason, task_id=task_id)
@@ -47,6 +49,7 @@ def skip(
             raise UnknownTask()
         if not may_skip(execution, task):
             raise IllegalTransition(task.state, State.COMPLETED, str(task))
+        _check_four_eyes(execution, task, by)
         inputs.check(given)
         _check_way_on(execution, task, given)
         _complete(execution, task, dict(given), transitions.actor(by), reason)
@@ -57,6 +60,15 @@ def may_skip(execution: Execution, task: Task) -> bool:
     """Whether the step is one whose turn has come and that nobody works on."""
     has_come = task.state != State.PENDING or task.waits_on == 0 or task.attempt > 0
     return task.state in SKIPPABLE and has_come and not execution.is_final
+
+
+def _check_four_eyes(execution: Execution, task: Task, by: AbstractBaseUser | None) -> None:
+    """Skipping is no way around a decision that somebody else has to take."""
+    node = graphs.of(execution.version_id).nodes[task.node]
+    if node.kind != HUMAN or not node.approval.get("not_requester", True) or by is None:
+        return
+    if by.pk in approvals.requesters(execution):
+        raise NotAllowed("You started this execution: another person has to decide or skip this.")
 
 
 def _check_way_on(execution: Execution, task: Task, given: Mapping[str, Any]) -> None:

@@ -19,6 +19,7 @@ from workflows.errors import (
     StaleState,
     UnknownTask,
 )
+from workflows.graph.shape import HUMAN
 from workflows.models import Execution, State, Task
 
 from . import paging
@@ -95,7 +96,7 @@ def task_skip(request: HttpRequest, execution_id: int, task_id: int) -> HttpResp
     if not engine.may_skip(execution, task):
         raise IllegalTransition(task.state, State.COMPLETED, str(task))
     if request.method != "POST":
-        return ask(request, _of_skip(execution, task, "{}"))
+        return ask(request, _of_skip(execution, task, _blank(task)))
     try:
         engine.skip(
             execution_id,
@@ -155,7 +156,9 @@ def _of_skip(execution: Execution, task: Task, typed: str) -> Question:
     node = graphs.of(execution.version_id).nodes[task.node]
     lines = [
         _("The step counts as completed with the output below, and what follows it starts."),
-        _("Nobody does its work: its agent is not called."),
+        _("Nobody is asked to decide it.")
+        if node.kind == HUMAN
+        else _("Nobody does its work: its agent is not called."),
     ]
     if task.state == State.PAUSED:
         lines.append(_("Its open approval is withdrawn."))
@@ -173,11 +176,17 @@ def _of_skip(execution: Execution, task: Task, typed: str) -> Question:
             "name": "output",
             "label": _("Output"),
             "text": typed,
+            "rows": 5,
             "mapping": sorted(node.output_mapping.items()),
         },
         is_dangerous=True,
         is_wide=True,
     )
+
+
+def _blank(task: Task) -> str:
+    """What an output looks like; the decision of a human step is left to be typed."""
+    return json_text.pretty({"decision": ""} if task.kind == HUMAN else {})
 
 
 def changes(present: Mapping[str, Any], typed: Mapping[str, Any]) -> dict[str, Any]:
