@@ -37,8 +37,8 @@ def skip(
     """Complete a step that failed, is due or waits for a person with `output`; its tokens go on.
 
     A failed execution goes on unless another step has failed too; a paused one stays paused.
-    Raises UnknownTask, NotAllowed (deciding on one's own request), IllegalTransition (the step
-    runs, is over, or its turn has not come), InvalidInput, and InvalidExpression when the output leads
+    Raises UnknownTask, NotAllowed (a decision on one's own request), IllegalTransition (it runs,
+    is over, or its turn has not come), InvalidInput, and InvalidExpression when the output leads
     nowhere. Refusals are recorded.
     """
     given = {} if output is None else output
