@@ -12,7 +12,7 @@ from tests.factories import chain, human, make_agent, make_user, register, start
 from workflows import engine, jobs, queue
 from workflows.engine import incidents, working_off
 from workflows.errors import InvalidInput, StaleState, UnknownBatch
-from workflows.models import AuditEvent, Batch, Execution
+from workflows.models import AuditEvent, Batch, Execution, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -184,6 +184,24 @@ def test_a_batch_that_was_not_committed_is_not_queued() -> None:
         transaction.set_rollback(True)
     assert not Batch.objects.exists()
     assert not queue._queued(queue.BATCH_JOB)
+
+
+def test_a_filter_that_names_nothing_any_more_finds_nothing_instead_of_everything() -> None:
+    runs(2)
+    batch = engine.create_batch("cancel", {"workflow": "flow"}, by=None)
+    Workflow.objects.update(key="renamed")
+    working_off.work_off()
+    batch.refresh_from_db()
+    assert "names nothing any more" in batch.stopped_because
+    assert states() == ["pending"] * 2
+
+
+def test_a_slice_that_ends_before_the_batch_does_queues_the_rest() -> None:
+    runs(2)
+    engine.create_batch("pause", {}, by=None)
+    queue.OrmQ.objects.all().delete()
+    working_off.work_off(seconds=0)
+    assert queue._queued(queue.BATCH_JOB) == 1
 
 
 def broken(message: str, key: str = "flow") -> Execution:

@@ -173,3 +173,11 @@ def test_it_is_moved_twice_and_forked_afterwards() -> None:
     assert fork.state == "completed"
     assert states(fork)["a"] == "completed"
     assert states(fork)["end.removed-2"] == "cancelled"
+
+
+def test_a_step_that_is_in_the_version_no_more_is_not_run_again() -> None:
+    execution = asking()
+    register(human("ask"), step("end", "ask"))
+    engine.move_to_version(execution.pk, 2, by=None)
+    with pytest.raises(IllegalTransition):
+        engine.rerun_from(execution.pk, "a", by=None)

@@ -94,8 +94,14 @@ def entry(batch: Batch, kind: str, who: str, data: Mapping[str, Any]) -> transit
 
 
 def chosen(verb: str, asked: Mapping[str, Any]) -> Filter:
-    """The executions of a filter to which the verb applies."""
-    return Filter.of(asked, APPLIES_TO[verb])
+    """The executions of a frozen filter to which the verb applies.
+
+    Raises InvalidInput when a part of it names nothing any more: it must not find more than it did.
+    """
+    found = Filter.of(asked, APPLIES_TO[verb])
+    if found.frozen() != dict(asked):
+        raise InvalidInput(["filter: a part of it names nothing any more"])
+    return found
 
 
 def count(verb: str, asked: Mapping[str, str], most: int) -> int:

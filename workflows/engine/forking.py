@@ -46,7 +46,8 @@ def rerun_from(
         if (earlier := _earlier(origin, idempotency_key)) is not None:
             return earlier
         past = _past(origin, task)
-        if not may_rerun_from(task) or past.waits_on(task.node):
+        is_gone = past.graph.nodes[task.node].kind == moving.REMOVED
+        if is_gone or not may_rerun_from(task) or past.waits_on(task.node):
             raise IllegalTransition(task.state, State.RUNNING, str(task))
         past.variables.update(variables or {})
         return _forked(origin, task, past, by, reason, idempotency_key)

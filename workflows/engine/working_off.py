@@ -12,7 +12,7 @@ from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from workflows import clock, queue
-from workflows.errors import WorkflowError
+from workflows.errors import InvalidInput, WorkflowError
 from workflows.models import Batch, BatchItem
 
 from . import batches, executions, incidents, transitions
@@ -31,7 +31,7 @@ VERBS: dict[str, Any] = {
 
 
 def work_off(seconds: float = SLICE_SECONDS) -> int:
-    """Work on open batches, the oldest first, for some seconds; how many items were carried out.
+    """Work on open batches in turn, for some seconds; how many items were carried out.
 
     Any number of workers may do so at once; one that dies in the middle leaves nothing half done.
     """
@@ -40,9 +40,10 @@ def work_off(seconds: float = SLICE_SECONDS) -> int:
     while time.monotonic() < end:
         step = _step(end)
         if step is None:
-            return count
+            break
         count += step
-    queue.work_off_batches()
+    if time.monotonic() >= end:
+        queue.work_off_batches()
     return count
 
 
@@ -59,8 +60,8 @@ def sweep() -> None:
 
 
 def _step(end: float) -> int | None:
-    """Gather or carry out a chunk of the oldest batch; None when there is nothing to do."""
-    for batch in Batch.objects.filter(finished_at=None).order_by("pk")[:20]:
+    """Gather and carry out a chunk of the batch that has waited longest; None if there is none."""
+    for batch in Batch.objects.filter(finished_at=None).order_by("touched_at")[:20]:
         if _is_barred(batch.created_by):
             _stop(batch.pk)
             continue
@@ -69,7 +70,7 @@ def _step(end: float) -> int | None:
         _finish(batch.pk)
         if count:
             return count
-        if not Batch.objects.get(pk=batch.pk).is_gathered:
+        if Batch.objects.filter(pk=batch.pk, finished_at=None, is_gathered=False).exists():
             return 0
     return None
 
@@ -94,7 +95,11 @@ def _gather(batch_id: int) -> None:
         batch = open_ones.select_for_update(skip_locked=True, of=("self",)).first()
         if batch is None or batch.left >= CHUNK:
             return
-        found, batch.before = _next(batch)
+        try:
+            found, batch.before = _next(batch)
+        except InvalidInput as error:
+            batches.stop(batch, str(error), by=transitions.SYSTEM)
+            return
         BatchItem.objects.bulk_create(
             BatchItem(batch=batch, execution_id=execution_id, task_id=task_id)
             for execution_id, task_id in found

@@ -17,7 +17,7 @@ from workflows.graph.moving import REMOVED, Plan
 from workflows.models import Execution, State
 
 from . import paging
-from .asking import Question, ask, ask_again, done, json_object, reason
+from .asking import Question, ask, ask_again, json_object, moved_on, reason
 from .execution import found
 from .refusals import answered
 from .repairing import listed
@@ -51,12 +51,8 @@ def execution_move(request: HttpRequest, execution_id: int) -> HttpResponse:
         question = _question(execution, numbers, number, typed, None)
         return ask_again(request, question, listed(error))
     message = _("It goes on with version %(n)s.") % {"n": number}
-    return done(
-        request,
-        f"{execution.workflow.name} {execution}: {message}",
-        reverse("execution", args=[execution_id]),
-        {"executions": [execution_id]},
-    )
+    here = reverse("execution", args=[execution_id])
+    return moved_on(request, f"{execution.workflow.name} {execution}: {message}", here)
 
 
 def _shown(
