@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from typing import Any
 
 import pytest
 from django.core.management import CommandError, call_command
@@ -11,6 +12,7 @@ from django.db import connection, transaction
 from agents import runner
 from tests.factories import chain, make_agent, make_user, register
 from workflows import engine
+from workflows.engine import intake
 from workflows.errors import IntakePaused, StaleState, UnknownWorkflow
 from workflows.models import AuditEvent, Execution
 
@@ -94,3 +96,18 @@ def test_the_command_says_why_it_starts_nothing(capsys: pytest.CaptureFixture[st
     engine.pause_intake("flow", by=make_user("ada"), reason="stock count")
     with pytest.raises(CommandError, match="paused by ada: stock count"):
         call_command("start_workflow", "flow")
+
+
+def test_a_start_that_was_overtaken_by_a_pause_is_refused(monkeypatch: pytest.MonkeyPatch) -> None:
+    """It had read that the intake is open; the pause committed before it could insert anything."""
+    register(*chain("a"))
+    begin = intake.check
+
+    def overtaken(*args: Any) -> None:
+        begin(*args)
+        engine.pause_intake("flow", by=None, reason="faster")
+
+    monkeypatch.setattr(intake, "check", overtaken)
+    with pytest.raises(IntakePaused, match="faster"):
+        engine.start_workflow("flow")
+    assert not Execution.objects.exists()

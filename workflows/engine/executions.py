@@ -302,8 +302,9 @@ def _run(
 
 def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execution:
     with transaction.atomic():
-        execution_id = transitions.start(version.pk, [run])[0]
-        intake.check_again(workflow)
+        execution_id = transitions.start_if_open(version.pk, run)
+        if execution_id is None:
+            intake.refuse(workflow)
         transitions.doorbell([execution_id], work=True)
         events.publish(
             "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}

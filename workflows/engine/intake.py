@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, NoReturn
 
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import connection, transaction
+from django.db import transaction
 
 from workflows import clock
 from workflows.errors import IntakePaused, StaleState, UnknownWorkflow
@@ -39,21 +39,10 @@ def check(workflow: Workflow, by: AbstractBaseUser | None) -> None:
     raise error
 
 
-def check_again(workflow: Workflow) -> None:
-    """The same inside a start's transaction: the row is shared until it commits.
-
-    Raises IntakePaused when the intake was paused after the start had begun.
-    """
-    with connection.cursor() as cursor:
-        # Starts share this lock; pausing waits for it, so no start commits after a pause did.
-        cursor.execute(
-            "SELECT intake_paused_at IS NULL FROM workflows_workflow WHERE id = %s FOR KEY SHARE",
-            [workflow.pk],
-        )
-        is_taking = cursor.fetchone()[0]
-    if not is_taking:
-        paused = Workflow.objects.select_related("intake_paused_by").get(pk=workflow.pk)
-        raise IntakePaused(intake_refusal(paused))
+def refuse(workflow: Workflow) -> NoReturn:
+    """Raise IntakePaused: the intake was paused after the start had begun."""
+    paused = Workflow.objects.select_related("intake_paused_by").get(pk=workflow.pk)
+    raise IntakePaused(intake_refusal(paused))
 
 
 def intake_refusal(workflow: Workflow) -> str:

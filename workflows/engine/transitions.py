@@ -124,6 +124,22 @@ def start(version_id: int, runs: Sequence[Mapping[str, Any]]) -> list[int]:
     return ids
 
 
+def start_if_open(version_id: int, run: Mapping[str, Any]) -> int | None:
+    """`start` of one, and at the same time: None if the workflow takes no new starts.
+
+    The row is inserted all the same: the caller undoes it. Starts share the workflow's row, pausing
+    the intake waits for them; so no start commits after a pause did.
+    """
+    ids, is_open = _call(
+        "SELECT workflows_start(%s, %s), (SELECT w.intake_paused_at IS NULL "
+        "FROM workflows_workflow w JOIN workflows_version v ON v.workflow_id = w.id "
+        "WHERE v.id = %s FOR KEY SHARE OF w)",
+        [version_id, _json([run]), version_id],
+    )[0]
+    number: int = ids[0]
+    return number if is_open else None
+
+
 def advance(
     session_id: int | None, outcomes: Sequence[Mapping[str, Any]], want: int
 ) -> list[Effect]:
