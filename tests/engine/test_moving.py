@@ -181,3 +181,22 @@ def test_a_step_that_is_in_the_version_no_more_is_not_run_again() -> None:
     engine.move_to_version(execution.pk, 2, by=None)
     with pytest.raises(IllegalTransition):
         engine.rerun_from(execution.pk, "a", by=None)
+
+
+def test_a_way_that_both_versions_have_stays_as_it_was_taken() -> None:
+    """`a` chose `low` on x = 1; that x was changed since does not open `high` as well."""
+    make_agent()
+    ways = [
+        step("a"),
+        human("low", {"task": "a", "when": "x < 10"}),
+        human("high", {"task": "a", "when": "x >= 10"}),
+    ]
+    execution = drained(start(*ways, input={"x": 1}))
+    engine.set_variables(execution.pk, {"x": 99}, by=None)
+    register(*ways, step("end", "low", "high", join="one"))
+    engine.move_to_version(execution.pk, 2, by=None)
+    assert task(execution, "high").waits_on == 1
+    assert execution.tasks.filter(is_ready=True).count() == 0
+    approve()
+    assert drained(execution).state == "completed"
+    assert states(execution)["high"] == "cancelled"
