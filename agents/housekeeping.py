@@ -8,7 +8,7 @@ import time
 from django.conf import settings
 
 from agents.orchestrator import workforce
-from workflows.engine import advancing, claiming, lookout, sessions, timers
+from workflows.engine import advancing, claiming, lookout, sessions, timers, working_off
 from workflows.engine.claiming import LeaseLost
 
 TICK_SECONDS = advancing.TICK_SECONDS  # the longest the sweeper waits before it looks around
@@ -53,6 +53,8 @@ class Housekeeping:
             self.is_fresh = False
         if self.view.may_rise:
             claiming.age()
+        if self.view.has_stalled and self.view.is_sweeper:
+            working_off.sweep()
         if self.view.has_due and self.looked_at - self.fired_at > OVERDUE_SECONDS:
             self._fire()
         return self.view.has_ready or not self.is_fresh

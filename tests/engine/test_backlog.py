@@ -27,7 +27,7 @@ def test_a_pile_of_work_drains_and_new_urgent_work_does_not_wait_for_it() -> Non
     make_agent(max_concurrent_tasks=8)
     register(*chain("a", "b", "c"))
     pile = [engine.start_workflow("flow", {}) for _ in range(PILE)]
-    assert queue._queued(queue.WORK_JOB) == queue.settings.WORKERS, (
+    assert queue.get_broker().waiting(queue.WORK_JOB) == queue.settings.WORKERS, (
         "a wake-up per slot, not per run"
     )
     urgent = engine.start_workflow("flow", {}, priority=4)

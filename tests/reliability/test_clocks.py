@@ -78,7 +78,7 @@ def test_a_wake_up_queued_under_a_wrong_clock_is_taken_at_once(hours: int) -> No
     broker = queue.PostgresBroker(list_key="signalbox")
     assert all(broker._take() for _ in range(queue.settings.WORKERS))
     with time_machine.travel(datetime.now(UTC) + timedelta(hours=hours), tick=True):
-        assert queue._queued(queue.WORK_JOB) == 0, "all of them are taken"
+        assert queue.get_broker().waiting(queue.WORK_JOB) == 0, "all of them are taken"
 
 
 @pytest.mark.parametrize("hours", [-1, 1])

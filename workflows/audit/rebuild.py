@@ -36,7 +36,7 @@ class Row(NamedTuple):
 
 
 COLUMNS = Row._fields[:-1]
-SAYS_MORE = Q(kind="execution.created") | Q(data__has_any_keys=["set", "error"])
+SAYS_MORE = Q(kind="execution.created") | Q(data__has_any_keys=["set", "error", "fork"])
 
 
 @dataclass(frozen=True, slots=True)

@@ -28,7 +28,7 @@ from workflows.models import (
     Workflow,
 )
 
-from . import approvals, events, graphs, transitions
+from . import admission, approvals, events, graphs, inputs, transitions
 
 
 def start_workflow(
@@ -44,7 +44,8 @@ def start_workflow(
 
     Starting again with the same `idempotency_key` gives the same execution. An explicit `priority`
     (1 LOW … 4 CRITICAL) holds for all its tasks. `cause` is what starts it where no person does,
-    for the audit; `by` is then only who asked for it. Raises UnknownWorkflow, InvalidInput.
+    for the audit; `by` is then only who asked for it. Raises UnknownWorkflow, IntakePaused,
+    InvalidInput.
     """
     return start_once(
         key, input, by=by, idempotency_key=idempotency_key, priority=priority, cause=cause
@@ -67,6 +68,7 @@ def start_once(
         return earlier, False
     given = dict(input or {})
     check_input(graphs.of(version.pk).input_schema, given)
+    admission.check(workflow, by)
     run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
     if cause is not None:
         run |= {"actor": transitions.SYSTEM, "data": {**run["data"], "cause": dict(cause)}}
@@ -133,7 +135,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
                 paused_by=None,
             )
         ]
-        _make_ready(execution)
+        make_ready(execution)
         execution.timers.update(is_held=False)
         written(execution, entries)
         transitions.end(execution_id)
@@ -160,21 +162,31 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 
 def retry(
-    execution_id: int, *, by: AbstractBaseUser | None, task_id: int | None = None, reason: str = ""
+    execution_id: int,
+    *,
+    by: AbstractBaseUser | None,
+    task_id: int | None = None,
+    input: Mapping[str, Any] | None = None,
+    reason: str = "",
 ) -> Execution:
     """Run the failed tasks of an execution again (or one of them), with fresh retries.
 
-    Raises UnknownTask, IllegalTransition when nothing of it has failed.
+    `input` replaces that of the one task named; the audit keeps both. Raises UnknownTask,
+    IllegalTransition when nothing of it has failed, InvalidInput.
     """
     with locked(execution_id, by) as execution:
+        if input is not None and task_id is None:
+            raise InvalidInput(["input: it is for one task; name the task"])
         if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
             raise UnknownTask()
         failed = list(execution.tasks.filter(state=State.FAILED))
         chosen = [task for task in failed if task_id in (None, task.pk)]
         if execution.is_final or not (chosen or (task_id is None and _can_go_on(execution))):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
-        reopen(execution, chosen, by=transitions.actor(by), reason=reason)
-        return written(execution, [])
+        who = transitions.actor(by)
+        edited = [] if input is None else [inputs.replace(chosen[0], input, by=who, reason=reason)]
+        reopen(execution, chosen, by=who, reason=reason)
+        return written(execution, edited)
 
 
 def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> None:
@@ -207,7 +219,7 @@ def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> 
         _renew_deadline(execution)
     Execution.objects.filter(pk=execution.pk).update(open_tasks=F("open_tasks") + len(tasks))
     if execution.state in (State.PENDING, State.RUNNING):
-        _make_ready(execution)
+        make_ready(execution)
     transitions.record(entries)
     events.moved(entries)
 
@@ -267,7 +279,9 @@ def _can_go_on(execution: Execution) -> bool:
 
 
 def _published(key: str) -> tuple[Workflow, Version]:
-    workflow = Workflow.objects.select_related("published").filter(key=key).first()
+    workflow = (
+        Workflow.objects.select_related("published", "intake_paused_by").filter(key=key).first()
+    )
     if workflow is None or workflow.published is None:
         raise UnknownWorkflow(f"There is no published workflow “{key}”.")
     return workflow, workflow.published
@@ -308,13 +322,24 @@ def _run(
 
 def _insert(workflow: Workflow, version: Version, run: dict[str, Any]) -> Execution:
     with transaction.atomic():
-        execution_id = transitions.start(version.pk, [run])[0]
+        execution_id = transitions.start_if_open(version.pk, run)
+        if execution_id is None:
+            admission.refuse(workflow)
         transitions.doorbell([execution_id], work=True)
         events.publish(
             "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}
         )
         queue.wake()
     return Execution.objects.get(pk=execution_id)
+
+
+def make_ready(execution: Execution) -> None:
+    """What waits for nothing more may start, if the execution takes steps at present."""
+    if execution.state not in (State.PENDING, State.RUNNING):
+        return
+    reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
+    waiting = execution.tasks.filter(state=State.PENDING, waits_on=0, is_ready=False)
+    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.now())
 
 
 def written(execution: Execution, entries: list[transitions.Entry]) -> Execution:
@@ -350,12 +375,6 @@ def _cancelled(subject: Execution | Task, by: str, reason: str) -> list[transiti
 def _let_go(execution: Execution) -> None:
     transitions.let_go(execution.tasks.all())
     execution.timers.all().delete()
-
-
-def _make_ready(execution: Execution) -> None:
-    reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
-    waiting = execution.tasks.filter(state=State.PENDING, waits_on=0)
-    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.now())
 
 
 def _renew_deadline(execution: Execution) -> None:
