@@ -50,12 +50,13 @@ class Housekeeping:
         self.is_fresh = True
         if self.view.has_dead:
             sessions.reap(self.session)
-            self.is_fresh = False
         if self.view.may_rise:
             claiming.age()
         if self.view.has_stalled and self.view.is_sweeper:
             working_off.sweep()
-        if self.view.has_due and self.looked_at - self.fired_at > OVERDUE_SECONDS:
+        # What was taken back may be tried again at once: before others take its place.
+        is_due = self.view.has_due and self.looked_at - self.fired_at > OVERDUE_SECONDS
+        if is_due or self.view.has_dead:
             self._fire()
         return self.view.has_ready or not self.is_fresh
 

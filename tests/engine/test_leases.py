@@ -130,20 +130,6 @@ def test_the_work_of_a_lost_connection_is_retried_with_a_higher_fence() -> None:
     assert (refused.kind, refused.data["output"]) == ("result.refused", {"from": "the zombie"})
 
 
-def test_a_session_that_was_taken_away_is_lent_nothing() -> None:
-    make_agent()
-    execution = start(*chain("a"))
-    session = sessions.open_session()
-    with connection.cursor() as cursor:
-        cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
-    together(sessions.reap)
-    assert advancing.exchange(session, [], 1) == []
-    sessions.close_session(session)
-    assert states(execution) == {"a": "pending"}
-    runner.drain()
-    assert states(execution) == {"a": "completed"}
-
-
 def test_lost_work_is_retried_whatever_errors_are_retried() -> None:
     make_agent()
     execution = start(*chain("a"), retry_policy={**AT_ONCE, "retry_on": ["http_503"]})

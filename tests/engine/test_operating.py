@@ -175,7 +175,7 @@ def test_cancelling_stops_everything_and_refuses_the_late_result(
     ]
     assert set(Approval.objects.values_list("state", flat=True)) <= {"cancelled"}
     assert not Timer.objects.exists()
-    refused = execution.audit_events.get(kind="result.refused")
+    refused = execution.audit_events.get(kind="result.refused", task_id=task(execution, "a").pk)
     assert refused.data["output"] == {"attempt": 1}
 
 

@@ -21,7 +21,7 @@ pytestmark = [pytest.mark.ops, pytest.mark.django_db(transaction=True)]
 
 ATTEMPTS = 3
 PATIENCE_SECONDS = 60.0
-LOST = "The worker that ran it was lost."
+LOST = "The worker that ran it was lost, as at 3 of 3 attempts."
 LATE = "No result within 1 seconds."
 TWICE = {"max_retries": ATTEMPTS - 1, "initial_delay": 0, "jitter": 0}
 
