@@ -8,7 +8,15 @@ import time
 from django.conf import settings
 
 from agents.orchestrator import workforce
-from workflows.engine import advancing, claiming, lookout, messages, sessions, timers
+from workflows.engine import (
+    advancing,
+    claiming,
+    lookout,
+    messages,
+    sessions,
+    timers,
+    working_off,
+)
 from workflows.engine.claiming import LeaseLost
 
 TICK_SECONDS = advancing.TICK_SECONDS  # the longest the sweeper waits before it looks around
@@ -54,6 +62,8 @@ class Housekeeping:
             claiming.age()
         if self.view.has_mail:
             messages.deliver_due()
+        if self.view.has_stalled and self.view.is_sweeper:
+            working_off.sweep()
         # What was taken back may be tried again at once: before others take its place.
         is_due = self.view.has_due and self.looked_at - self.fired_at > OVERDUE_SECONDS
         if is_due or self.view.has_dead:

@@ -12,7 +12,15 @@ from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
 from agents.api import workforce
-from workflows.api import approvals, auditing, definitions, executions, operating, problems
+from workflows.api import (
+    approvals,
+    auditing,
+    definitions,
+    events,
+    executions,
+    operating,
+    problems,
+)
 from workflows.api.authentication import Bearer, acting
 from workflows.api.bodies import JsonParser
 
@@ -52,7 +60,7 @@ api = DeskAPI(
 )  # fmt: skip
 problems.install(api)
 api.add_decorator(acting)
-for resource in (executions, operating, auditing, approvals, definitions, workforce):
+for resource in (executions, operating, events, auditing, approvals, definitions, workforce):
     api.add_router("", resource.router)
 
 

@@ -84,8 +84,7 @@ def refusal(user: Any, approval: Approval) -> str:
 
 def people(approval: Approval) -> str:
     """Who is asked, for reading."""
-    groups = [_("group %(name)s") % {"name": name} for name in approval.groups]
-    return ", ".join([*groups, *approval.users]) or _("nobody")
+    return approvals.people(approval)
 
 
 def _candidate(user: Any) -> Q:

@@ -17,6 +17,18 @@ class UnknownWorkflow(WorkflowError):
     """There is no published workflow with this key."""
 
 
+class UnknownBatch(WorkflowError):
+    """There is no such batch."""
+
+
+class UnknownVersion(WorkflowError):
+    """There is no such version."""
+
+
+class IntakePaused(WorkflowError):
+    """This workflow takes no new starts at present."""
+
+
 class UnknownExecution(WorkflowError):
     """There is no such execution."""
 
@@ -39,6 +51,10 @@ class Contradiction(WorkflowError):
 
 class UnknownTrigger(WorkflowError):
     """There is no such trigger."""
+
+
+class NotForTokens(WorkflowError):
+    """This cannot be done to a process with gateways, loops or events."""
 
 
 class NotAllowed(WorkflowError):
@@ -81,6 +97,10 @@ class InvalidDefinition(Listed):
     """The definition cannot be published."""
 
 
+class CannotMove(Listed):
+    """The execution cannot go on with that version."""
+
+
 class InvalidExpression(WorkflowError):
     """The expression could not be evaluated."""
 
@@ -90,6 +110,8 @@ STATUS: dict[type[WorkflowError], int] = {
     UnknownWorkflow: 404,
     UnknownExecution: 404,
     UnknownTask: 404,
+    UnknownVersion: 404,
+    UnknownBatch: 404,
     UnknownApproval: 404,
     UnknownRow: 404,
     UnknownTrigger: 404,

@@ -43,6 +43,16 @@ def parsed_object(text: str) -> dict[str, Any]:
     return value
 
 
+def check(value: Any) -> None:
+    """Raise Malformed if a value is nested too deeply or holds a text that cannot be stored."""
+    _check(value, DEEPEST)
+
+
+def canonical(value: Any) -> str:
+    """The one text of a value, to compare by: 1, 1.0 and true are three."""
+    return json.dumps(value, sort_keys=True, separators=(",", ":"), ensure_ascii=False)
+
+
 def pretty(value: Any) -> str:
     """The value as a person would lay it out."""
     return json.dumps(value, indent=2, ensure_ascii=False)

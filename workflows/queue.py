@@ -37,6 +37,7 @@ from workflows.models import QueuePulse, Session
 log = logging.getLogger(__name__)
 CHANNEL = "signalbox_queue"
 WORK_JOB = "agents.runner.work"
+BATCH_JOB = "workflows.jobs.work_off_batches"
 CANARY_JOB = "workflows.jobs.answer_canary"
 FRESH_SECONDS = 30.0
 LONGEST_WAIT = 5.0  # seconds a broker waits for a message before it looks by itself
@@ -64,12 +65,8 @@ def wake() -> None:
     Live sessions are woken by the doorbell of the transaction that made it. A broker outside the
     database hears of it after the commit; when it is away, the sweep makes up for that.
     """
-    if live_sessions():
-        return
-    if get_broker().is_transactional:
-        _enqueue_slots(settings.WORKERS)
-    else:
-        transaction.on_commit(partial(_try, partial(_enqueue_slots, settings.WORKERS)))
+    if not live_sessions():
+        _with_the_transaction(partial(_enqueue_slots, settings.WORKERS))
 
 
 def fill_slots() -> None:
@@ -78,6 +75,11 @@ def fill_slots() -> None:
     Raises BrokerAway.
     """
     _enqueue_slots(settings.WORKERS - live_sessions(socket.gethostname()))
+
+
+def work_off_batches() -> None:
+    """Queue a message with the caller's transaction that batches are to be worked off."""
+    _with_the_transaction(_enqueue_batches)
 
 
 def live_sessions(host: str | None = None) -> int:
@@ -285,6 +287,18 @@ def _enqueue_slots(wanted: int) -> None:
             cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SESSION_LOCKS])
         for _ in range(wanted - get_broker().waiting(WORK_JOB)):
             async_task(WORK_JOB, save=False)
+
+
+def _enqueue_batches() -> None:
+    if not get_broker().waiting(BATCH_JOB):
+        async_task(BATCH_JOB, save=False)
+
+
+def _with_the_transaction(send: Callable[[], None]) -> None:
+    if get_broker().is_transactional:
+        send()
+    else:
+        transaction.on_commit(partial(_try, send))
 
 
 def _try(send: Callable[[], None]) -> None:

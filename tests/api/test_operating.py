@@ -80,3 +80,47 @@ def test_strangers_viewers_and_tokens_without_the_scope_change_nothing(
 def test_an_address_that_acts_takes_post_only(operator: Program, verb: str) -> None:
     answer = operator.get(f"executions/{running().pk}/{verb}")
     assert (answer.status, answer.headers["Allow"]) == (405, "POST")
+
+
+def test_it_runs_again_from_a_step_as_another_execution(operator: Program) -> None:
+    make_agent()
+    execution = ran(start(*chain("a", "b"), input={"n": 1}))
+    body = {"task_key": "b", "reason": "wrong figure", "variables": {"n": 2}}
+    answer = operator.post(f"executions/{execution.pk}/rerun", body)
+    fork = Execution.objects.latest("pk")
+    assert (answer.status, answer.body["execution_id"]) == (201, fork.pk)
+    assert answer.headers["Location"] == f"/api/v1/executions/{fork.pk}"
+    assert (fork.forked_from, fork.variables, fork.requested_by) == (
+        execution, {"n": 2}, operator.user,
+    )  # fmt: skip
+    row = execution.audit_events.get(kind="execution.forked")
+    assert (row.actor, row.data["reason"], row.data["token"]) == (
+        "user:ada", "wrong figure", operator.text[:12],
+    )  # fmt: skip
+    assert answer.body["task_stats"] == {"completed": 1, "pending": 1}
+
+
+def test_a_step_that_cannot_be_run_again_is_refused(operator: Program) -> None:
+    execution = running()
+    path = f"executions/{execution.pk}/rerun"
+    early = operator.post(path, {"task_key": "b"})
+    assert (early.status, early.body["type"]) == (409, "urn:signalbox:problem:illegal-transition")
+    assert operator.post(path, {"task_key": "nothing"}).status == 404
+    assert operator.post("executions/999/rerun", {"task_key": "a"}).status == 404
+    for body in (
+        {},
+        {"task_key": 1},
+        {"task_key": "a", "variables": []},
+        {"task_key": "a", "x": 1},
+    ):
+        assert operator.post(path, body).status == 422
+    assert Execution.objects.count() == 1
+
+
+def test_strangers_viewers_and_tokens_without_the_scope_run_nothing_again(
+    operator: Program, auditor: Program, stranger: Program
+) -> None:
+    execution = completed()
+    for client in (stranger, auditor, limited(operator, "read", "start", "decide", "agents")):
+        assert client.post(f"executions/{execution.pk}/rerun", {"task_key": "a"}).status == 403
+    assert Execution.objects.count() == 1

@@ -9,11 +9,28 @@ import pytest
 
 from agents import runner
 from tests.engine.conftest import Clock, at_work, together
-from tests.factories import chain, history, human, kinds, make_agent, make_user, start, states, step
+from tests.factories import (
+    chain,
+    history,
+    human,
+    kinds,
+    make_agent,
+    make_user,
+    register,
+    start,
+    states,
+    step,
+)
 from tests.factories import task as task_of
 from tests.tools import Gate
 from workflows import engine
-from workflows.errors import IllegalTransition, InvalidInput, UnknownExecution, UnknownTask
+from workflows.errors import (
+    IllegalTransition,
+    InvalidInput,
+    NotAllowed,
+    UnknownExecution,
+    UnknownTask,
+)
 from workflows.models import AgentSlot, Approval, Execution, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -161,3 +178,17 @@ def test_of_two_who_complete_at_once_one_is_first() -> None:
     )
     assert sorted(type(one).__name__ for one in results) == ["Execution", "IllegalTransition"]
     assert kinds(execution).count("task.completed") == 1
+
+
+def test_no_completion_leads_around_a_decision_on_ones_own_request() -> None:
+    ada = make_user("ada")
+    register(human("ask", groups=["approver"]))
+    execution = engine.start_workflow("flow", by=ada)
+    runner.drain()
+    with pytest.raises(NotAllowed, match="another person"):
+        engine.complete(execution.pk, "ask", {"decision": "approve"}, by=ada, reason="mine")
+    assert states(execution) == {"ask": "paused"}
+    row = execution.audit_events.latest("seq")
+    assert (row.kind, row.actor, row.data["asked"]) == ("operation.refused", "user:ada", "complete")
+    engine.complete(execution.pk, "ask", {"decision": "approve"}, by=make_user("grace"))
+    assert states(execution) == {"ask": "completed"}

@@ -241,3 +241,16 @@ def test_an_event_costs_the_same_whatever_has_arrived(django_assert_max_num_quer
     with django_assert_max_num_queries(30):
         intake.receive_event("ping")
     assert connection.in_atomic_block is False
+
+
+def test_a_workflow_whose_intake_is_paused_is_not_started_and_the_firing_says_why() -> None:
+    listening()
+    listening(key="other")
+    engine.pause_intake("flow", by=make_user("ada"), reason="stock count")
+    (started,) = engine.publish_event("ping", key="k")
+    assert started.workflow.key == "other"
+    why = "“Flow” takes no new starts. Its intake was paused by ada: stock count."
+    assert outcomes() == [("flow", "refused", [why]), ("other", "started", [])]
+    assert AuditEvent.objects.get(kind="firing.refused").data["problems"] == [why]
+    engine.resume_intake("flow", by=None)
+    assert engine.publish_event("ping", key="k") == [started], "what was refused is not made up for"

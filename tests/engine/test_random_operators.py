@@ -21,7 +21,7 @@ from agents import runner
 from tests import soundness
 from tests.factories import human, make_agent, make_user, register, step
 from workflows import engine
-from workflows.errors import AlreadyDecided, IllegalTransition
+from workflows.errors import AlreadyDecided, IllegalTransition, InvalidInput
 from workflows.models import Approval, Execution, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -118,6 +118,30 @@ class Desk(RuleBasedStateMachine):
     def move(self, data: st.DataObject, key: str, new: str) -> None:
         engine.transition_state(self._one(data).pk, key, new, by=self.bob)
 
+    @precondition(lambda self: self.runs)
+    @rule(data=st.data(), key=st.sampled_from(["a", "ask", "end"]))
+    def skip(self, data: st.DataObject, key: str) -> None:
+        run = self._one(data)
+        task = run.tasks.get(key=key)
+        may = engine.may_skip(run, task)
+        try:
+            engine.skip(run.pk, task.pk, {"x": 1}, by=self.bob)
+        except IllegalTransition:
+            assert not may
+        else:
+            assert may
+
+    @precondition(lambda self: self.runs)
+    @rule(data=st.data(), x=st.integers(0, 3))
+    def set_variable(self, data: st.DataObject, x: int) -> None:
+        run = self._one(data)
+        try:
+            engine.set_variables(run.pk, {"y": x}, by=self.bob)
+        except IllegalTransition:
+            assert run.is_final
+        except InvalidInput:
+            assert run.variables.get("y") == x
+
     @rule()
     def work(self) -> None:
         runner.drain()
@@ -130,6 +154,11 @@ class Desk(RuleBasedStateMachine):
     def everything_is_sound(self) -> None:
         if self.runs:
             assert soundness.violations() == []
+        for run in Execution.objects.exclude(state__in=("completed", "cancelled")):
+            for task in run.tasks.exclude(state__in=("completed", "cancelled")):
+                found = engine.explain(task)
+                assert found.text, f"{task} is {task.state} and nothing says why"
+                assert found.cause != "over"
 
     def _one(self, data: st.DataObject) -> Execution:
         run = data.draw(st.sampled_from(self.runs), label="run")

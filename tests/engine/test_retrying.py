@@ -19,7 +19,7 @@ from tests.factories import (
 )
 from workflows import engine
 from workflows.engine import advancing
-from workflows.errors import IllegalTransition, UnknownTask
+from workflows.errors import IllegalTransition, InvalidInput, UnknownTask
 from workflows.models import Execution, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -255,3 +255,41 @@ def test_a_second_token_does_not_start_a_step_that_waits_for_its_retry(clock: Cl
     assert drained(execution).state == "completed"
     assert history(execution).count("first running") == 2
     assert not Timer.objects.exists()
+
+
+def test_a_failed_task_is_retried_with_another_input_and_the_audit_has_both() -> None:
+    make_agent(tool="tests.fail")
+    execution = start(*chain("a"), input={"permanent": True})
+    runner.drain()
+    failed = task(execution, "a")
+    engine.retry(
+        execution.pk,
+        by=make_user("ada"),
+        task_id=failed.pk,
+        input={"succeeds_at": 2},
+        reason="the old one was wrong",
+    )
+    runner.drain()
+    assert task(execution, "a").state == "completed"
+    row = execution.audit_events.get(kind="task.input_changed")
+    assert (row.actor, row.task_id) == ("user:ada", failed.pk)
+    assert row.data == {
+        "key": "a",
+        "before": {"permanent": True},
+        "after": {"succeeds_at": 2},
+        "reason": "the old one was wrong",
+    }
+
+
+def test_an_input_is_for_one_task_and_is_json() -> None:
+    make_agent(tool="tests.fail")
+    execution = start(*chain("a"), input={"permanent": True})
+    runner.drain()
+    failed = task(execution, "a")
+    with pytest.raises(InvalidInput, match="name the task"):
+        engine.retry(execution.pk, by=None, input={})
+    for wrong in ({"x": float("inf")}, {"x": "\0"}, ["list"]):
+        with pytest.raises(InvalidInput):
+            engine.retry(execution.pk, by=None, task_id=failed.pk, input=wrong)
+    assert task(execution, "a").state == "failed"
+    assert task(execution, "a").input == {"permanent": True}

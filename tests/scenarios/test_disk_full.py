@@ -27,7 +27,7 @@ LOG = (
     " FROM generate_series(1, 8)"
 )
 NOTICED_SECONDS = 45.0  # a queue that shows no sign of life for 30 s, and a canary's time
-RECOVERY_SECONDS = 30.0
+RECOVERY_SECONDS = 60.0
 ORDER = {
     "customer_id": "CUST-123",
     "items": [{"sku": "SKU-001", "quantity": 1}],

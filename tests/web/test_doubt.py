@@ -148,6 +148,19 @@ def test_a_retry_of_everything_warns_of_the_doubt(operator: Client) -> None:
     )
 
 
+def test_a_rerun_warns_of_the_doubt(operator: Client) -> None:
+    question = page(operator, address(doubted(), "rerun"), **HTMX)
+    assert "A step is in doubt" in question
+    assert "danger" in question
+
+
+def test_incidents_lead_to_the_doubt_and_offer_no_retry_of_all(operator: Client) -> None:
+    execution = doubted()
+    text = page(operator, "/incidents/")
+    assert f"Resolve the doubt of execution {execution.pk}" in text
+    assert "Retry all" not in text
+
+
 def test_what_is_done_cannot_be_completed(operator: Client) -> None:
     execution = doubted()
     operator.post(address(execution, "complete"), {"output": '{"charge": 1}'})

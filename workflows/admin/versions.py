@@ -3,6 +3,7 @@ from __future__ import annotations
 from typing import Any
 
 from django.contrib import admin
+from django.db.models import QuerySet
 from django.http import HttpRequest
 from django.utils.html import format_html
 from django.utils.safestring import SafeString
@@ -26,6 +27,9 @@ class VersionAdmin(admin.ModelAdmin):
     @admin.display(description=_("graph"))
     def graph_(self, version: Version) -> SafeString:
         return format_html('<pre class="code">{}</pre>', json_text.pretty(version.graph))
+
+    def get_queryset(self, request: HttpRequest) -> QuerySet[Version]:
+        return super().get_queryset(request).filter(arranges=None)
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> Any:
         return self.fields

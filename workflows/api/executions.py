@@ -11,8 +11,8 @@ from ninja import Body, Header, Query, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from workflows import access, engine
+from workflows.engine.filtering import LONGEST, Filter
 from workflows.errors import UnknownExecution
-from workflows.filtering import LONGEST, Filter
 from workflows.models import Execution, Scope, State, Task, Workflow
 
 from .authentication import needs

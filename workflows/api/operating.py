@@ -1,11 +1,12 @@
-"""Pause, resume, cancel, retry: each verb of the engine is an address to POST to."""
+"""Pause, resume, cancel, retry, rerun: each verb of the engine is an address to POST to."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from django.http import HttpRequest
-from ninja import Body, Router, Schema
+from django.http import HttpRequest, HttpResponse
+from django.urls import reverse
+from ninja import Body, Router, Schema, Status
 from pydantic import ConfigDict, Field
 
 from workflows import access, engine
@@ -36,6 +37,13 @@ class RetryReason(Reason):
     """Why, and which task; without one, everything that failed."""
 
     task_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+
+
+class Rerun(Reason):
+    """From which step, and what its variables are to be instead of those it began with."""
+
+    task_key: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")
+    variables: dict[str, Any] = Field(default_factory=dict)
 
 
 @router.post("/executions/{execution_id}/pause", summary="Pause an execution", **DECLARED)
@@ -85,3 +93,23 @@ def execution_retry(
         reason=payload.reason,
     )
     return detail(execution_id)
+
+
+@router.post(
+    "/executions/{execution_id}/rerun",
+    **(DECLARED | {"response": {201: ExecutionDetail, **answers(404, 408, 409, 413, 422)}}),
+    summary="Run again from a step",
+)
+def execution_rerun(
+    request: HttpRequest, response: HttpResponse, execution_id: Id, payload: Body[Rerun]
+) -> Status[dict[str, Any]]:
+    """As another execution: earlier results are copied, this step and all after it run afresh."""
+    fork = engine.rerun_from(
+        execution_id,
+        payload.task_key,
+        by=access.person(request),
+        reason=payload.reason,
+        variables=payload.variables,
+    )
+    response["Location"] = reverse("api:execution", args=[fork.pk])
+    return Status(201, detail(fork.pk))

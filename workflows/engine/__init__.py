@@ -1,33 +1,48 @@
 """The engine's verbs. Everything that changes an execution goes through one of them."""
 
+from .admission import intake_refusal, pause_intake, resume_intake
+from .batches import cancel_batch, create_batch
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow
 from .events import off_event, on_event
 from .executions import (
     cancel,
-    check_input,
     get_execution_status,
     pause,
     resume,
     retry,
-    start_once,
-    start_workflow,
 )
+from .explaining import explain
+from .forking import may_rerun_from, rerun_from, variables_before
 from .intake import publish_event, receive_event
 from .messages import publish_message, publish_signal
+from .moving import move_to_version, newer_versions, plan_move
+from .skipping import may_skip, skip
+from .starting import check_input, start_once, start_workflow
 from .tasks import complete, transition_state
 from .triggers import register_trigger
+from .variables import set_variables
 
 __all__ = [
     "cancel",
+    "cancel_batch",
     "check_input",
     "compiled",
     "complete",
+    "create_batch",
     "decide",
+    "explain",
     "get_execution_status",
+    "intake_refusal",
+    "may_rerun_from",
+    "may_skip",
+    "move_to_version",
+    "newer_versions",
     "off_event",
     "on_event",
     "pause",
+    "pause_intake",
+    "plan_move",
     "problems",
     "publish",
     "publish_event",
@@ -36,9 +51,14 @@ __all__ = [
     "receive_event",
     "register_trigger",
     "register_workflow",
+    "rerun_from",
     "resume",
+    "resume_intake",
     "retry",
+    "set_variables",
+    "skip",
     "start_once",
     "start_workflow",
     "transition_state",
+    "variables_before",
 ]

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import hashlib
 import json
+from collections.abc import Iterator
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.utils.translation import gettext as _
 
 from workflows import clock
-from workflows.models import Approval
+from workflows.models import Approval, Execution
 
 from . import claiming, transitions
 
@@ -24,7 +25,7 @@ def open_for(works: list[claiming.Work]) -> None:
 
 def refusal(approval: Approval, user: AbstractBaseUser) -> str:
     """Why this person may not decide, as a sentence; "" when they may."""
-    if approval.not_requester and approval.execution.requested_by_id == user.pk:
+    if approval.not_requester and user.pk in requesters(approval.execution):
         return _("You started this execution: another person has to decide.")
     if not _is_candidate(approval, user):
         names = ", ".join([*approval.groups, *approval.users])
@@ -32,6 +33,19 @@ def refusal(approval: Approval, user: AbstractBaseUser) -> str:
     if approval.decisions.filter(user_id=user.pk).exists():
         return _("You have already decided.")
     return ""
+
+
+def requesters(execution: Execution | None) -> Iterator[int | None]:
+    """Who started the execution and, of a fork, who started what it was forked from."""
+    while execution is not None:
+        yield execution.requested_by_id
+        execution = execution.forked_from
+
+
+def people(approval: Approval) -> str:
+    """Who is asked, for reading."""
+    groups = [_("group %(name)s") % {"name": name} for name in approval.groups]
+    return ", ".join([*groups, *approval.users]) or _("nobody")
 
 
 def cancel_open(execution_id: int, task_id: int | None = None) -> None:

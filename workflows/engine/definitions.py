@@ -95,7 +95,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
     graph = compiled(workflow)
     with transaction.atomic():
         locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
-        latest = locked.versions.order_by("-number").first()
+        latest = locked.versions.filter(arranges=None).order_by("-number").first()
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
         version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
@@ -106,21 +106,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
     return version
 
 
-def _freeze(
-    workflow: Workflow, graph: Graph, number: int, by: User | None, comment: str
-) -> Version:
-    return Version.objects.create(
-        workflow=workflow,
-        number=number,
-        graph=graph.to_json(),
-        template=_template(graph),
-        sha256=graph.sha256(),
-        comment=comment,
-        published_by=by,
-    )
-
-
-def _template(graph: Graph) -> list[dict[str, Any]]:
+def template(graph: Graph) -> list[dict[str, Any]]:
     """The task rows of every execution, ready to insert; a token graph's come with its tokens."""
     rows = _rows(graph)
     return rows if graph.is_plain else []
@@ -143,6 +129,20 @@ def _rows(graph: Graph) -> list[dict[str, Any]]:
         }
         for position, node in enumerate(graph.nodes)
     ]
+
+
+def _freeze(
+    workflow: Workflow, graph: Graph, number: int, by: User | None, comment: str
+) -> Version:
+    return Version.objects.create(
+        workflow=workflow,
+        number=number,
+        graph=graph.to_json(),
+        template=template(graph),
+        sha256=graph.sha256(),
+        comment=comment,
+        published_by=by,
+    )
 
 
 def _lane(node: Node) -> int:

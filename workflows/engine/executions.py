@@ -2,122 +2,28 @@
 
 from __future__ import annotations
 
-import json
 from collections import Counter
 from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from datetime import timedelta
 from typing import Any
 
-import jsonschema_rs
 from django.contrib.auth.models import AbstractBaseUser
-from django.db import IntegrityError, transaction
+from django.db import transaction
 from django.db.models import Exists, F, OuterRef
 
 from workflows import clock, queue
-from workflows.errors import IllegalTransition, InvalidInput, UnknownTask, UnknownWorkflow
+from workflows.errors import IllegalTransition, InvalidInput, UnknownTask
 from workflows.models import (
     AgentSlot,
     AuditHead,
     Execution,
-    Priority,
     State,
     Task,
     Timer,
-    Version,
-    Workflow,
 )
 
-from . import approvals, events, graphs, tokens, transitions
-
-
-def start_workflow(
-    key: str,
-    input: Mapping[str, Any] | None = None,
-    *,
-    by: AbstractBaseUser | None = None,
-    idempotency_key: str | None = None,
-    priority: int | None = None,
-    cause: Mapping[str, Any] | None = None,
-) -> Execution:
-    """Start the published version of a workflow.
-
-    Starting again with the same `idempotency_key` gives the same execution. An explicit `priority`
-    (1 LOW … 4 CRITICAL) holds for all its tasks. `cause` is what starts it where no person does,
-    for the audit; `by` is then only who asked for it. Raises UnknownWorkflow, InvalidInput.
-    """
-    return start_once(
-        key, input, by=by, idempotency_key=idempotency_key, priority=priority, cause=cause
-    )[0]
-
-
-def start_once(
-    key: str,
-    input: Mapping[str, Any] | None = None,
-    *,
-    by: AbstractBaseUser | None = None,
-    idempotency_key: str | None = None,
-    priority: int | None = None,
-    cause: Mapping[str, Any] | None = None,
-) -> tuple[Execution, bool]:
-    """As `start_workflow`; and whether it was this call that started it."""
-    workflow, version = _published(key)
-    earlier = _earlier(workflow, idempotency_key)
-    if earlier is not None:
-        return earlier, False
-    given = dict(input or {})
-    check_input(graphs.of(version.pk).input_schema, given)
-    run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
-    if cause is not None:
-        run |= {"actor": transitions.SYSTEM, "data": {**run["data"], "cause": dict(cause)}}
-    try:
-        return _insert(workflow, version, run), True
-    except IntegrityError:
-        earlier = _earlier(workflow, idempotency_key)
-        if earlier is None:
-            raise
-        return earlier, False
-
-
-def start_called(
-    caller: Execution, task_id: int, key: str, input: Mapping[str, Any], number: int | None
-) -> Execution:
-    """Start a workflow for a task that waits for it: the version with a number, or the published.
-
-    In the transaction that holds the caller. Raises UnknownWorkflow, InvalidInput.
-    """
-    workflow, version = _published(key)
-    if number is not None:
-        found = workflow.versions.filter(number=number).first()
-        if found is None:
-            raise UnknownWorkflow(f"Workflow “{key}” has no version {number}.")
-        version = found
-    given = dict(input)
-    check_input(graphs.of(version.pk).input_schema, given)
-    explicit = (caller.marking or {}).get("priority")
-    run = _run(workflow, version, given, caller.requested_by, None, explicit)
-    run["data"] |= {"called_by": task_id}
-    return _insert(workflow, version, run, task_id)
-
-
-def check_input(schema: Mapping[str, Any], given: Any) -> None:
-    """Raise InvalidInput that lists every place where `given` misses the JSON Schema."""
-    if not isinstance(given, dict):
-        raise InvalidInput(["the input is not a JSON object"])
-    try:
-        json.dumps(given, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput([f"the input is not JSON: {error}"]) from error
-    if not schema:
-        return
-    # Offline: a schema's "$ref" must neither call other hosts nor read files of this one.
-    validator = jsonschema_rs.validator_for(dict(schema), offline=True)
-    found = [
-        f"{'.'.join(str(part) for part in error.instance_path) or 'input'}: {error.message}"
-        for error in validator.iter_errors(given)
-    ]
-    if found:
-        raise InvalidInput(found)
+from . import approvals, events, graphs, inputs, tokens, transitions
 
 
 def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
@@ -154,7 +60,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
                 paused_by=None,
             )
         ]
-        _make_ready(execution)
+        make_ready(execution)
         execution.timers.update(is_held=False)
         written(execution, entries)
         _end(execution)
@@ -182,13 +88,21 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 
 def retry(
-    execution_id: int, *, by: AbstractBaseUser | None, task_id: int | None = None, reason: str = ""
+    execution_id: int,
+    *,
+    by: AbstractBaseUser | None,
+    task_id: int | None = None,
+    input: Mapping[str, Any] | None = None,
+    reason: str = "",
 ) -> Execution:
     """Run the failed tasks of an execution again (or one of them), with fresh retries.
 
-    Raises UnknownTask, IllegalTransition when nothing of it has failed.
+    `input` replaces that of the one task named; the audit keeps both. Raises UnknownTask,
+    IllegalTransition when nothing of it has failed, InvalidInput.
     """
     with locked(execution_id, by) as execution:
+        if input is not None and task_id is None:
+            raise InvalidInput(["input: it is for one task; name the task"])
         if task_id is not None and not execution.tasks.filter(pk=task_id).exists():
             raise UnknownTask()
         failed = [
@@ -199,10 +113,12 @@ def retry(
         chosen = [task for task in failed if task_id in (None, task.pk)]
         if execution.is_final or not (chosen or (task_id is None and _can_go_on(execution))):
             raise IllegalTransition(execution.state, State.PENDING, str(execution))
-        reopen(execution, chosen, by=transitions.actor(by), reason=reason)
+        who = transitions.actor(by)
+        edited = [] if input is None else [inputs.replace(chosen[0], input, by=who, reason=reason)]
+        reopen(execution, chosen, by=who, reason=reason)
         if execution.marking is not None:
             tokens.conclude(execution)
-        return written(execution, [])
+        return written(execution, edited)
 
 
 def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> None:
@@ -235,7 +151,7 @@ def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> 
         _renew_deadline(execution)
     Execution.objects.filter(pk=execution.pk).update(open_tasks=F("open_tasks") + len(tasks))
     if execution.state in (State.PENDING, State.RUNNING):
-        _make_ready(execution)
+        make_ready(execution)
     transitions.record(entries)
     events.moved(entries)
 
@@ -306,61 +222,13 @@ def _end(execution: Execution) -> None:
         tokens.conclude(execution)
 
 
-def _published(key: str) -> tuple[Workflow, Version]:
-    workflow = Workflow.objects.select_related("published").filter(key=key).first()
-    if workflow is None or workflow.published is None:
-        raise UnknownWorkflow(f"There is no published workflow “{key}”.")
-    return workflow, workflow.published
-
-
-def _earlier(workflow: Workflow, idempotency_key: str | None) -> Execution | None:
-    if not idempotency_key:
-        return None
-    return workflow.executions.filter(idempotency_key=idempotency_key).first()
-
-
-def _priority(priority: int | None) -> int | None:
-    if priority is not None and priority not in Priority.values:
-        raise InvalidInput([f"priority: {priority!r} is not one of 1, 2, 3 and 4"])
-    return priority
-
-
-def _run(
-    workflow: Workflow,
-    version: Version,
-    given: dict[str, Any],
-    by: AbstractBaseUser | None,
-    idempotency_key: str | None,
-    priority: int | None,
-) -> dict[str, Any]:
-    variables = {**graphs.of(version.pk).variables, **given}
-    return {
-        "input": given,
-        "variables": variables,
-        "idempotency_key": idempotency_key or None,
-        "requested_by": by.pk if by is not None else None,
-        "priority": priority or workflow.priority,
-        "explicit": priority,
-        "actor": transitions.actor(by),
-        "data": {"workflow": workflow.key, "version": version.number, "variables": variables},
-    }
-
-
-def _insert(
-    workflow: Workflow, version: Version, run: dict[str, Any], parent_task: int | None = None
-) -> Execution:
-    with transaction.atomic():
-        execution_id = transitions.start(version.pk, [run])[0]
-        if parent_task is not None:
-            Execution.objects.filter(pk=execution_id).update(parent_task=parent_task)
-        if not graphs.of(version.pk).is_plain:
-            tokens.begin(execution_id, run["explicit"])
-        transitions.doorbell([execution_id], work=True)
-        events.publish(
-            "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}
-        )
-        queue.wake()
-    return Execution.objects.get(pk=execution_id)
+def make_ready(execution: Execution) -> None:
+    """What waits for nothing more may start, if the execution takes steps at present."""
+    if execution.state not in (State.PENDING, State.RUNNING):
+        return
+    reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
+    waiting = execution.tasks.filter(state=State.PENDING, waits_on=0, is_ready=False)
+    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.now())
 
 
 def written(execution: Execution, entries: list[transitions.Entry]) -> Execution:
@@ -396,12 +264,6 @@ def _cancelled(subject: Execution | Task, by: str, reason: str) -> list[transiti
 def _let_go(execution: Execution) -> None:
     transitions.let_go(execution.tasks.all())
     execution.timers.all().delete()
-
-
-def _make_ready(execution: Execution) -> None:
-    reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
-    waiting = execution.tasks.filter(state=State.PENDING, waits_on=0)
-    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.now())
 
 
 def _renew_deadline(execution: Execution) -> None:

@@ -18,7 +18,7 @@ from workflows.errors import InvalidDefinition, InvalidExpression, InvalidInput,
 from workflows.graph import expressions
 from workflows.models import Execution, Firing, Trigger
 
-from . import executions, schedules, transitions
+from . import schedules, starting, transitions
 
 log = logging.getLogger(__name__)
 BATCH = 100
@@ -97,7 +97,7 @@ def _started(firing: Firing) -> Came:
 def _start(
     firing: Firing, trigger: Trigger, payload: dict[str, Any], scope: dict[str, Any]
 ) -> Execution:
-    return executions.start_workflow(
+    return starting.start_workflow(
         firing.workflow.key,
         _input(trigger, payload, scope),
         by=_requester(firing),

@@ -13,7 +13,7 @@ from workflows import clock
 from workflows.errors import InvalidInput
 from workflows.models import Event, Execution, Firing, Trigger
 
-from . import executions, firing, transitions
+from . import firing, starting, transitions
 from .trigger_settings import name_problem
 
 MAX_KEY = 200  # characters
@@ -61,7 +61,7 @@ def _checked(name: Any, payload: Any, key: Any) -> dict[str, Any]:
     if key is not None and not (isinstance(key, str) and len(key) <= MAX_KEY and "\0" not in key):
         found.append(f"key: {key!r:.100} is no text of at most {MAX_KEY} characters.")
     try:
-        executions.check_input({}, payload if not isinstance(payload, Mapping) else dict(payload))
+        starting.check_input({}, payload if not isinstance(payload, Mapping) else dict(payload))
     except InvalidInput:
         found.append(f"payload: {payload!r:.100} is no JSON object.")
     if found:

@@ -17,7 +17,7 @@ from django.db import DatabaseError, transaction
 from workflows.errors import InvalidInput, UnknownExecution, WorkflowError
 from workflows.models import Delivery, Execution, State, Subscription, Task
 
-from . import buffering, deliveries, executions, tokens, transitions
+from . import buffering, deliveries, executions, starting, tokens, transitions
 
 log = logging.getLogger(__name__)
 TTL = 3_600.0  # seconds that an early message is kept, unless it says otherwise
@@ -169,7 +169,7 @@ def _call(caller: Execution, data: dict[str, Any]) -> None:
     try:
         if _depth(caller) >= MAX_CALLS:
             raise WorkflowError(f"More than {MAX_CALLS} workflows call each other.")
-        executions.start_called(caller, task.pk, data["key"], data["input"], data.get("version"))
+        starting.start_called(caller, task.pk, data["key"], data["input"], data.get("version"))
     except WorkflowError as error:
         tokens.answer_failed(task, f"“{data['key']}” was not started: {error}", "call")
 
@@ -208,7 +208,7 @@ def _checked(name: str, payload: Mapping[str, Any] | None) -> dict[str, Any]:
     if not isinstance(name, str) or not 1 <= len(name) <= 200:
         raise InvalidInput([f"name is {name!r}; text of 1 to 200 characters was expected"])
     given = dict(payload or {})
-    executions.check_input({}, given)
+    starting.check_input({}, given)
     return given
 
 

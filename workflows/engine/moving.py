@@ -1,359 +1,200 @@
-"""Writes what token games did: tasks, timers, subscriptions and audit rows, set-based."""
+"""Moving an execution that runs to a newer version of its workflow."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, field
-from datetime import datetime, timedelta
+from collections.abc import Mapping, Sequence
 from typing import Any
 
+from django.contrib.auth.models import AbstractBaseUser
+
 from workflows import clock
-from workflows.graph import moves
-from workflows.graph.marking import BODY, INCIDENT, Marking
-from workflows.graph.retry import RetryPolicy
-from workflows.graph.shape import CALL, CATCH, EVENT_GATEWAY, HUMAN, WORK, Graph
-from workflows.models import BufferedMessage, Delivery, Execution, State, Subscription, Task, Timer
+from workflows.errors import CannotMove, IllegalTransition, NotForTokens, UnknownVersion
+from workflows.graph import moving
+from workflows.models import Execution, State, Task, Version
 from workflows.models.runs import task_id
 
-from . import approvals, buffering, deliveries, graphs, transitions
-
-WAITING = frozenset({CALL, CATCH, EVENT_GATEWAY})
-PATHS: dict[tuple[str, str], tuple[str, ...]] = {
-    (State.PENDING, State.COMPLETED): (State.RUNNING, State.COMPLETED),
-    (State.RUNNING, State.COMPLETED): (State.COMPLETED,),
-    (State.PAUSED, State.COMPLETED): (State.RUNNING, State.COMPLETED),
-    (State.PENDING, State.CANCELLED): (State.CANCELLED,),
-    (State.RUNNING, State.CANCELLED): (State.PAUSED, State.CANCELLED),
-    (State.PAUSED, State.CANCELLED): (State.CANCELLED,),
-    (State.PENDING, State.FAILED): (State.RUNNING, State.FAILED),
-    (State.RUNNING, State.FAILED): (State.FAILED,),
-    (State.PAUSED, State.FAILED): (State.RUNNING, State.FAILED),
-}
-LIVE = frozenset({State.PENDING, State.RUNNING, State.PAUSED})
+from . import definitions, executions, forking, graphs, interventions, transitions
 
 
-@dataclass(slots=True)
-class Run:
-    """An execution of a token graph in hand: locked, with what has moved and is still to write.
+def move_to_version(
+    execution_id: int,
+    number: int,
+    mapping: Mapping[str, str] | None = None,
+    *,
+    by: AbstractBaseUser | None,
+    reason: str = "",
+) -> Execution:
+    """Go on with version `number`; `mapping`: present key -> new key, "" for none, else by name.
 
-    `reported` are the tasks whose results the database has settled already. `failure` says why the
-    execution fails.
+    What has completed keeps its result, what waits keeps waiting, what is new and due starts.
+    Raises UnknownVersion, NotForTokens, IllegalTransition when it has ended, CannotMove with every
+    problem.
+    Refusals are recorded.
     """
-
-    execution: Execution
-    graph: Graph
-    marking: Marking
-    variables: dict[str, Any]
-    actor: str = transitions.SYSTEM
-    moves: list[moves.Move] = field(default_factory=list)
-    assigned: dict[str, Any] = field(default_factory=dict)
-    reported: set[int] = field(default_factory=set)
-    failure: str = ""
-
-    def id_of(self, seq: int) -> int:
-        return task_id(self.execution.pk, seq)
+    with interventions.locked(execution_id, "move_to_version", by=by, reason=reason) as execution:
+        version = _newer(execution, number)
+        found = _plan(execution, version, mapping or {})
+        if found.problems:
+            raise CannotMove(found.problems)
+        _carry_out(execution, version, found, transitions.actor(by), reason, mapping or {})
+        execution.refresh_from_db()
+        return execution
 
 
-@dataclass(slots=True)
-class Row:
-    """A task on its way: where it is by now, and the steps it took since it was read."""
-
-    pk: int
-    key: str
-    node: int
-    at: str
-    task: Task | None = None
-    fields: dict[str, Any] = field(default_factory=dict)
-    steps: list[dict[str, Any]] = field(default_factory=list)
+def plan_move(execution_id: int, number: int, mapping: Mapping[str, str]) -> moving.Plan:
+    """What `move_to_version` would do now, its problems included; changes nothing."""
+    execution = Execution.objects.get(pk=execution_id)
+    return _plan(execution, _newer(execution, number), mapping)
 
 
-class Page:
-    """What is written for one transaction's runs."""
+def newer_versions(execution: Execution) -> list[int]:
+    """The numbers of the versions it can be moved to, the newest first."""
+    versions = Version.objects.filter(workflow=execution.workflow_id, arranges=None)
+    newer = versions.filter(number__gt=execution.version.number).order_by("-number")
+    return list(newer.values_list("number", flat=True)[:50])
 
-    def __init__(self, runs: Sequence[Run]) -> None:
-        self.runs = runs
-        self.rows: dict[int, Row] = {}
-        self.entries: list[transitions.Entry] = []
-        self.timers: dict[tuple[int, int], Timer] = {}
-        self.subscriptions: dict[tuple[int, int], Subscription] = {}
-        self.disarmed: set[tuple[int, int]] = set()
-        self.cancelled: list[Row] = []
-        self.parcels: list[tuple[str, int | None, dict[str, Any]]] = []
-        self._read()
 
-    def write(self) -> list[transitions.Entry]:
-        """Write everything; the audit rows are returned, recorded."""
-        opened = {run.execution.pk: self._fold(run) for run in self.runs}
-        self._let_go()
-        self._move()
-        fresh = [row.fields | {"state": row.at} for row in self.rows.values() if row.fields]
-        transitions.write_tokens(fresh, [_run(run, opened[run.execution.pk]) for run in self.runs])
-        self._wait_for_events()
-        deliveries.post(self.parcels)
-        transitions.record(self.entries)
-        return self.entries
+def _newer(execution: Execution, number: int) -> Version:
+    if execution.is_final:
+        raise IllegalTransition(execution.state, State.RUNNING, str(execution))
+    versions = Version.objects.filter(workflow=execution.workflow_id, arranges=None)
+    version = versions.filter(number=number, number__gt=execution.version.number).first()
+    if version is None:
+        raise UnknownVersion(f"There is no version {number} that is newer than this execution's.")
+    if execution.marking is not None or not graphs.of(version.pk).is_plain:
+        raise NotForTokens()
+    return version
 
-    def _read(self) -> None:
-        """The tasks that the moves name and that are there already."""
-        wanted = []
-        for run in self.runs:
-            fresh = {move.seq for move in run.moves if isinstance(move, moves.Opened)}
-            wanted += [
-                run.id_of(move.seq)
-                for move in run.moves
-                if isinstance(move, ENDING) and move.seq not in fresh
-            ]
-        for task in Task.objects.filter(pk__in=wanted) if wanted else ():
-            self.rows[task.pk] = Row(task.pk, task.key, task.node, task.state, task)
 
-    def _fold(self, run: Run) -> int:
-        """Go through a run's moves in order; the change of its number of open tasks."""
-        known = {pk for pk in self.rows if pk >> 20 == run.execution.pk}
-        before = sum(self.rows[pk].at in LIVE for pk in known)
-        for move in run.moves:
-            self._one(run, move)
-        mine = [row for pk, row in self.rows.items() if pk >> 20 == run.execution.pk]
-        return sum(row.at in LIVE for row in mine) - before
+def _plan(execution: Execution, version: Version, mapping: Mapping[str, str]) -> moving.Plan:
+    tasks = list(execution.tasks.order_by("pk"))
+    went_to = forking.ways_taken(execution, tasks)
+    return moving.plan(
+        graphs.of(execution.version_id),
+        graphs.of(version.pk),
+        mapping,
+        [_standing(task, went_to.get(task.node, ())) for task in tasks],
+        execution.variables,
+    )
 
-    def _one(self, run: Run, move: moves.Move) -> None:
-        match move:
-            case moves.Opened():
-                self._open(run, move)
-            case moves.Completed(seq, output, assigned):
-                run.assigned |= assigned
-                changed: dict[str, Any] = {"set": dict(assigned)} if assigned else {}
-                self._end(run, seq, State.COMPLETED, changed, output=dict(output))
-            case moves.Cancelled(seq, reason):
-                self._end(run, seq, State.CANCELLED, {"reason": reason})
-            case moves.Failed(seq, error, kind):
-                broken = {"error": error, "error_kind": kind}
-                self._end(run, seq, State.FAILED, dict(broken), **broken)
-                run.failure = run.failure or f"{self.rows[run.id_of(seq)].key}: {error}"
-            case moves.Caught(seq, code, node):
-                told = {"caught": run.graph.nodes[node].key, "error_kind": code}
-                self._end(run, seq, State.FAILED, told, error_kind=code)
-            case moves.Passed():
-                self._pass(run, move)
-            case moves.Armed():
-                self._arm(run, move)
-            case moves.Disarmed(handler):
-                self._disarm(run, handler)
-            case moves.Thrown() | moves.Called():
-                self._send(run, move)
-            case moves.Stuck(nodes):
-                names = ", ".join(run.graph.nodes[node].name for node in nodes)
-                run.failure = f"Nothing can move on: {names} waits for paths that were not taken."
 
-    def _open(self, run: Run, move: moves.Opened) -> None:
-        node = run.graph.nodes[move.node]
-        is_work = node.kind in WORK and move.role == ""
-        pk = run.id_of(move.seq)
-        row = Row(pk, node.key, move.node, State.PENDING)
-        row.fields = {
-            "id": pk,
-            "node": move.node,
-            "scope": run.id_of(move.scope) if move.scope else None,
-            "iteration": move.iteration,
-            "loop_index": move.index,
-            "key": node.key,
-            "name": node.name,
-            "kind": "loop" if move.role == BODY else node.kind,
-            "lane": graphs.lane(run.execution.version_id, move.node) if is_work else 0,
-            "priority": run.marking.priority or node.priority,
-            "is_ready": is_work and run.execution.state in (State.PENDING, State.RUNNING),
-            "max_attempts": _attempts(run.graph, move.node) if is_work else 1,
-            "timeout_seconds": node.timeout_seconds if is_work else None,
-            "input": move.input,
-            "error": "",
-            "error_kind": "",
+def _standing(task: Task, went_to: Sequence[int]) -> moving.Standing:
+    has_begun = task.attempt > 0 or task.state not in (State.PENDING, State.CANCELLED)
+    return moving.Standing(
+        is_completed=task.state == State.COMPLETED,
+        has_begun=has_begun,
+        is_running=task.state == State.RUNNING,
+        is_over=task.state in (State.COMPLETED, State.CANCELLED),
+        output=task.output or {},
+        went_to=tuple(went_to),
+    )
+
+
+def _carry_out(
+    execution: Execution,
+    version: Version,
+    found: moving.Plan,
+    who: str,
+    reason: str,
+    mapping: Mapping[str, str],
+) -> None:
+    arranged = _arranged_version(version, found)
+    tasks = list(execution.tasks.order_by("pk"))
+    entries = [_entry(execution, version, found, who, reason, mapping)]
+    for task in tasks:
+        if task.node in found.kept:
+            _replace(task, arranged.template[task.node], found.waits_on[task.node])
+        elif task.state == State.PENDING:
+            gone: dict[str, Any] = {"is_ready": False, "finished_at": clock.now()}
+            left_out = f"no place in version {version.number}"
+            entries.append(transitions.move(task, State.CANCELLED, by=who, reason=left_out, **gone))
+    Task.objects.bulk_create(
+        _task(execution, arranged.template[node], found.waits_on[node]) for node in found.added
+    )
+    _count_open(execution, arranged)
+    executions.make_ready(execution)
+    executions.written(execution, entries)
+
+
+def _replace(task: Task, row: Mapping[str, Any], waits_on: int) -> None:
+    """The task of a node that goes on under its new definition."""
+    fields: dict[str, Any] = {name: row[name] for name in ("key", "name", "kind", "lane")}
+    is_waiting = task.state == State.PENDING and task.attempt == 0
+    if is_waiting:
+        fields |= {
+            "priority": row["priority"],
+            "rank": row["priority"],
+            "max_attempts": row["max_attempts"],
+            "waits_on": waits_on,
+            "is_ready": False,
         }
-        self.rows[pk] = row
-        told = {"node": node.key, "scope": row.fields["scope"], "iteration": move.iteration}
-        if move.index is not None:
-            told["index"] = move.index
-        self._tell(run, row, "task.opened", None, None, told)
-        if not is_work and move.role != INCIDENT:
-            self._step(run, row, State.RUNNING, {})
-            if node.kind in WAITING and move.role == "":
-                self._step(run, row, State.PAUSED, {"waits": node.event.get("type", node.kind)})
-
-    def _end(self, run: Run, seq: int, goal: str, told: dict[str, Any], **fields: Any) -> None:
-        row = self.rows.get(run.id_of(seq))
-        if row is None or row.pk in run.reported:
-            return
-        path = PATHS.get((row.at, goal), ())
-        if goal == State.CANCELLED and path:
-            self.cancelled.append(row)
-        for state in path:
-            is_last = state == path[-1]
-            self._step(run, row, state, told if is_last else {}, **(fields if is_last else {}))
-
-    def _step(self, run: Run, row: Row, new: str, told: dict[str, Any], **fields: Any) -> None:
-        if row.task is not None:
-            row.steps.append({"id": row.pk, "old": row.at, "new": new, **fields})
-        else:
-            row.fields |= {**fields, "is_ready": False}
-        self._tell(run, row, f"task.{new}", row.at, new, told)
-        row.at = new
-
-    def _tell(
-        self,
-        run: Run,
-        row: Row,
-        kind: str,
-        old: str | None,
-        new: str | None,
-        told: dict[str, Any],
-    ) -> None:
-        task = row.task
-        self.entries.append(
-            transitions.Entry(
-                kind=kind,
-                entity_type="task",
-                entity_id=str(row.pk),
-                actor=run.actor,
-                execution_id=run.execution.pk,
-                task_id=row.pk,
-                old_state=old,
-                new_state=new,
-                attempt=task.attempt if task else 0,
-                agent_id=task.agent_key or None if task else None,
-                lease_token=task.fence if task else 0,
-                data={"key": row.key, **told},
-            )
-        )
-
-    def _pass(self, run: Run, move: moves.Passed) -> None:
-        node, flows = run.graph.nodes[move.node], run.graph.flows
-        to = [run.graph.nodes[flows[number].target].key for number in move.flows]
-        run.assigned |= move.data.get("set", {})
-        self.entries.append(
-            transitions.Entry(
-                kind="token.passed",
-                entity_type="node",
-                entity_id=node.key,
-                actor=run.actor,
-                execution_id=run.execution.pk,
-                data={"key": node.key, "kind": node.kind, "to": to, **move.data},
-            )
-        )
-
-    def _arm(self, run: Run, move: moves.Armed) -> None:
-        place = (run.execution.pk, move.handler)
-        host = run.id_of(move.host) if move.host else None
-        if move.kind == "timer":
-            self.timers[place] = Timer(
-                kind=Timer.Kind.EVENT,
-                execution_id=run.execution.pk,
-                task_id=host,
-                handler=move.handler,
-                due_at=_moment(move.due),
-                is_held=run.execution.state == State.PAUSED,
-            )
-        elif move.kind in Subscription.Kind.values:
-            self.subscriptions[place] = Subscription(
-                execution_id=run.execution.pk,
-                task_id=host,
-                node=move.node,
-                handler=move.handler,
-                kind=move.kind,
-                name=move.name,
-                key=move.key,
-            )
-
-    def _disarm(self, run: Run, handler: int) -> None:
-        place = (run.execution.pk, handler)
-        if self.timers.pop(place, None) is None and self.subscriptions.pop(place, None) is None:
-            self.disarmed.add(place)
-
-    def _send(self, run: Run, move: moves.Thrown | moves.Called) -> None:
-        run_id = run.execution.pk
-        if isinstance(move, moves.Called):
-            data = {
-                "task": run.id_of(move.seq),
-                "key": move.key,
-                "input": dict(move.input),
-                "version": move.version,
-            }
-            self.parcels.append((Delivery.Kind.CALL, run_id, data))
-            return
-        data = {"name": move.name, "key": move.key, "payload": dict(move.payload)}
-        if move.ttl is not None:
-            data["ttl"] = move.ttl
-        self.parcels.append((move.kind, run_id, data))
-
-    def _let_go(self) -> None:
-        """What stood behind cancelled tasks: workers, questions to people, timers, called runs."""
-        held = [row.task for row in self.cancelled if row.task]
-        if not held:
-            return
-        transitions.let_go([task for task in held if task.state == State.RUNNING])
-        for task in held:
-            if task.kind == HUMAN and task.state == State.PAUSED:
-                approvals.cancel_open(task.execution_id, task.pk)
-            if task.kind == CALL:
-                self.parcels.append((Delivery.Kind.CANCEL, None, {"task": task.pk}))
-        own = Timer.objects.filter(task_id__in=[task.pk for task in held])
-        own.exclude(kind=Timer.Kind.EVENT).delete()
-
-    def _move(self) -> None:
-        """Step by step, all tasks at once: the table knows no way around."""
-        moving = [row.steps for row in self.rows.values() if row.steps]
-        for place in range(max(map(len, moving), default=0)):
-            transitions.move_tasks([steps[place] for steps in moving if place < len(steps)])
-
-    def _wait_for_events(self) -> None:
-        for run in self.runs:
-            pk = run.execution.pk
-            gone = [handler for owner, handler in self.disarmed if owner == pk]
-            if gone:
-                Timer.objects.filter(execution_id=pk, handler__in=gone).delete()
-                Subscription.objects.filter(execution_id=pk, handler__in=gone).delete()
-        if self.timers:
-            Timer.objects.bulk_create(self.timers.values())
-        if self.subscriptions:
-            Subscription.objects.bulk_create(self.subscriptions.values())
-            self._hear_early_messages()
-
-    def _hear_early_messages(self) -> None:
-        """Messages that came before; in the order of their keys, in which they are locked."""
-        waiting = [one for one in self.subscriptions.values() if one.kind == "message"]
-        for one in sorted(waiting, key=lambda one: (one.name, one.key)):
-            buffering.lock(one.name, one.key)
-            early = buffering.take(one.name, one.key)
-            if early is not None:
-                self.parcels.append((Delivery.Kind.EVENT, None, _event(one, early)))
+        transitions.let_go([task])
+    fields |= {"needs": row["waits_on"], "timeout_seconds": row["timeout_seconds"]}
+    Task.objects.filter(pk=task.pk).update(**fields)
 
 
-ENDING = (moves.Completed, moves.Cancelled, moves.Failed, moves.Caught)
+def _task(execution: Execution, row: Mapping[str, Any], waits_on: int) -> Task:
+    plain = {name: value for name, value in row.items() if name != "waits_on"}
+    return Task(
+        pk=task_id(execution.pk, row["node"]),
+        execution=execution,
+        rank=row["priority"],
+        needs=row["waits_on"],
+        waits_on=waits_on,
+        created_at=clock.now(),
+        **plain,
+    )
 
 
-def _run(run: Run, opened: int) -> dict[str, Any]:
-    return {
-        "id": run.execution.pk,
-        "marking": run.marking.to_json(),
-        "opened": opened,
-        "assigned": run.assigned or None,
-    }
+def _count_open(execution: Execution, arranged: Version) -> None:
+    pending = execution.tasks.filter(state=State.PENDING)
+    at_work = execution.tasks.filter(state__in=(State.RUNNING, State.PAUSED)).count()
+    due = pending.filter(waits_on=0).count() + pending.filter(waits_on__gt=0, attempt__gt=0).count()
+    Execution.objects.filter(pk=execution.pk).update(version=arranged, open_tasks=due + at_work)
+    execution.version = arranged
 
 
-def _event(waiter: Subscription, early: BufferedMessage) -> dict[str, Any]:
-    return {
-        "execution": waiter.execution_id,
-        "handler": waiter.handler,
-        "kind": waiter.kind,
-        "name": waiter.name,
-        "key": waiter.key,
-        "payload": early.payload,
-        "ttl": max((early.expires_at - clock.now()).total_seconds(), 0),
-    }
+def _arranged_version(version: Version, found: moving.Plan) -> Version:
+    """The version with its nodes where this execution has its tasks; like moves share one."""
+    rows = Version.objects.filter(arranges=version, sha256=found.graph.sha256())
+    return rows.first() or Version.objects.create(
+        workflow=version.workflow,
+        number=version.number,
+        graph=found.graph.to_json(),
+        template=definitions.template(found.graph),
+        sha256=found.graph.sha256(),
+        comment=version.comment,
+        published_by=version.published_by,
+        arranges=version,
+    )
 
 
-def _attempts(graph: Graph, node: int) -> int:
-    return RetryPolicy.of(graph.retry_policy, graph.nodes[node].max_retries).max_attempts
-
-
-def _moment(due: float | str) -> datetime:
-    if isinstance(due, str):
-        return datetime.fromisoformat(due)
-    return clock.now() + timedelta(seconds=due)
+def _entry(
+    execution: Execution,
+    version: Version,
+    found: moving.Plan,
+    who: str,
+    reason: str,
+    mapping: Mapping[str, str],
+) -> transitions.Entry:
+    old = graphs.of(execution.version_id)
+    return transitions.Entry(
+        kind="execution.moved",
+        entity_type="execution",
+        entity_id=str(execution.pk),
+        actor=who,
+        execution_id=execution.pk,
+        data={
+            "from_version": execution.version.number,
+            "to_version": version.number,
+            "mapping": dict(mapping),
+            "added": [found.graph.nodes[node].key for node in found.added],
+            "removed": [
+                old.nodes[node].key
+                for node in found.removed
+                if old.nodes[node].kind != moving.REMOVED
+            ],
+            "went_to": [[node, list(targets)] for node, targets in found.went_to.items()],
+            **({"reason": reason} if reason else {}),
+        },
+    )

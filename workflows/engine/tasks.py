@@ -15,14 +15,26 @@ from workflows.errors import (
     IllegalTransition,
     InvalidExpression,
     InvalidInput,
+    NotAllowed,
     UnknownExecution,
     UnknownTask,
 )
 from workflows.graph import routing
+from workflows.graph.shape import HUMAN
 from workflows.models import Execution, State, Task, Timer
 from workflows.models.states import is_allowed
 
-from . import advancing, approvals, claiming, events, executions, graphs, tokens, transitions
+from . import (
+    advancing,
+    approvals,
+    claiming,
+    events,
+    executions,
+    graphs,
+    interventions,
+    tokens,
+    transitions,
+)
 
 LARGEST_OUTPUT = 256 * 1024  # bytes of JSON, as of an agent
 
@@ -62,19 +74,26 @@ def complete(
 
     For a task that failed or is in doubt, waits, or runs; its agent's late result is refused. What
     follows goes on as usual, unless another task of the execution has failed. Raises UnknownTask,
-    InvalidInput when an expression over the output cannot be evaluated, IllegalTransition.
+    NotAllowed (a decision on one's own request; recorded), IllegalTransition, InvalidInput when an
+    expression over the output cannot be evaluated.
     """
     given = dict(_checked(output))
-    with executions.locked(execution_id, by) as execution:
-        task = _task(execution, task_id)
-        if task is None:
-            raise UnknownTask()
-        if not may_be_completed(execution, task):
-            raise IllegalTransition(task.state, State.COMPLETED, str(task))
-        _check_expressions(execution, task, given)
-        _complete(execution, task, given, by=transitions.actor(by), reason=reason)
-        _check_completed(task)
-        return executions.written(execution, [])
+    try:
+        with executions.locked(execution_id, by) as execution:
+            task = _task(execution, task_id)
+            if task is None:
+                raise UnknownTask()
+            if not may_be_completed(execution, task):
+                raise IllegalTransition(task.state, State.COMPLETED, str(task))
+            check_four_eyes(execution, task, by)
+            _check_expressions(execution, task, given)
+            finish(execution, task, given, by=transitions.actor(by), reason=reason)
+            check_completed(task)
+            return executions.written(execution, [])
+    except NotAllowed as error:
+        who = transitions.actor(by)
+        interventions.record_refused(execution_id, "complete", error, who, reason, None)
+        raise
 
 
 def may_be_completed(execution: Execution, task: Task) -> bool:
@@ -85,6 +104,44 @@ def may_be_completed(execution: Execution, task: Task) -> bool:
         case State.PENDING | State.PAUSED:
             return execution.state in (State.PENDING, State.RUNNING, State.PAUSED)
     return False
+
+
+def check_four_eyes(execution: Execution, task: Task, by: AbstractBaseUser | None) -> None:
+    """Raise NotAllowed: no way leads around a decision that somebody else has to take."""
+    node = graphs.of(execution.version_id).nodes[task.node]
+    if node.kind != HUMAN or not node.approval.get("not_requester", True) or by is None:
+        return
+    if by.pk in approvals.requesters(execution):
+        raise NotAllowed("You started this execution: another person has to decide or skip this.")
+
+
+def finish(
+    execution: Execution, task: Task, output: dict[str, Any], *, by: str, reason: str
+) -> None:
+    """FAILED -> PENDING -> RUNNING -> COMPLETED, or the part of it that is left, at one go.
+
+    A failed execution goes on unless another task of it has failed; the execution is locked.
+    """
+    had_failed = execution.state == State.FAILED
+    if task.state == State.FAILED:
+        executions.reopen(execution, [task], by=by, reason=reason)
+        execution.refresh_from_db()
+    if task.state != State.RUNNING:
+        _plain(execution, task, State.RUNNING, by, reason)
+    complete_by_hand(_taken(task), output, by=by, reason=reason)
+    execution.refresh_from_db()
+    if had_failed and execution.marking is not None:
+        tokens.conclude(execution)
+    elif had_failed:
+        transitions.end(execution.pk)
+    execution.refresh_from_db()
+
+
+def check_completed(task: Task) -> None:
+    """Raise InvalidInput, which takes everything back, if the output led nowhere."""
+    task.refresh_from_db()
+    if task.state == State.FAILED:
+        raise InvalidInput([f"output: {task.error}"])
 
 
 def complete_by_hand(task: Task, output: dict[str, Any], *, by: str, reason: str = "") -> None:
@@ -109,37 +166,11 @@ def _check_expressions(execution: Execution, task: Task, output: Mapping[str, An
     """What cannot be routed would fail the task again: it is refused instead."""
     graph = graphs.of(execution.version_id)
     if not graph.is_plain:
-        return  # routed over its marking only: `_check_completed` sees what came of it
+        return  # routed over its marking only: `check_completed` sees what came of it
     try:
         routing.leave(graph, task.node, output, execution.variables)
     except InvalidExpression as error:
         raise InvalidInput([f"output: {error}"]) from error
-
-
-def _complete(
-    execution: Execution, task: Task, output: dict[str, Any], *, by: str, reason: str
-) -> None:
-    """FAILED -> PENDING -> RUNNING -> COMPLETED, or the part of it that is left, at one go."""
-    had_failed = execution.state == State.FAILED
-    if task.state == State.FAILED:
-        executions.reopen(execution, [task], by=by, reason=reason)
-        execution.refresh_from_db()
-    if task.state != State.RUNNING:
-        _plain(execution, task, State.RUNNING, by, reason)
-    complete_by_hand(_taken(task), output, by=by, reason=reason)
-    execution.refresh_from_db()
-    if had_failed and execution.marking is not None:
-        tokens.conclude(execution)
-    elif had_failed:
-        transitions.end(execution.pk)
-    execution.refresh_from_db()
-
-
-def _check_completed(task: Task) -> None:
-    """Raising takes everything back."""
-    task.refresh_from_db()
-    if task.state == State.FAILED:
-        raise InvalidInput([f"output: {task.error}"])
 
 
 def _task(execution: Execution, task_id: int | str) -> Task | None:

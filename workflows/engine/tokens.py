@@ -18,9 +18,8 @@ from workflows.graph.shape import CALL, WORK
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
 
-from . import approvals, deliveries, events, graphs, moving, transitions
+from . import approvals, deliveries, events, graphs, transitions, writing
 from .claiming import Work
-from .moving import Run
 from .results import (
     Broken,
     Completed,
@@ -31,6 +30,7 @@ from .results import (
     is_tried_again,
     outcome,
 )
+from .writing import Run
 
 DEADLINE = "execution_timeout"  # the error kind that nothing within an execution catches
 
@@ -264,7 +264,7 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
 
 def _onwards(run: Run, work: Work, seq: int, result: Completed) -> list[moves.Move]:
     """The moves behind a step; a wait or call that a session takes up again is retried."""
-    if result.by is None and work.node.kind in moving.WAITING:
+    if result.by is None and work.node.kind in writing.WAITING:
         return tokens.again(run.graph, run.marking, seq, run.variables)
     return tokens.leave(run.graph, run.marking, seq, result.output, run.variables)
 
@@ -293,7 +293,7 @@ def _broken(run: Run, work: Work, result: Broken) -> dict[str, Any]:
 def _write(runs: list[Run]) -> None:
     entries = [entry for run in runs if _has_begun(run) for entry in _begun(run)]
     transitions.record(entries)
-    entries += moving.Page(runs).write()
+    entries += writing.Page(runs).write()
     ending = [entry for run in runs for entry in _concluded(run)]
     transitions.record(ending)
     events.moved([*entries, *ending])

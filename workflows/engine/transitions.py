@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -130,6 +130,11 @@ def lock_all(execution_ids: Iterable[int]) -> None:
     )
 
 
+def with_data(entry: Entry, **more: Any) -> Entry:
+    """The audit row with more said in its data."""
+    return replace(entry, data={**(entry.data or {}), **more})
+
+
 def record(entries: Iterable[Entry]) -> None:
     """Append audit rows in this transaction."""
     rows = [asdict(entry) for entry in entries]
@@ -157,9 +162,24 @@ def wake_sessions() -> None:
 
 def start(version_id: int, runs: Sequence[Mapping[str, Any]]) -> list[int]:
     """Insert executions of a version with their tasks; their ids, in order. See sql/start.sql."""
-    told = [{**run, "data": _told(run.get("data") or {})} for run in runs]
-    ids: list[int] = _call("SELECT workflows_start(%s, %s)", [version_id, _json(told)])[0][0]
+    ids: list[int] = _call("SELECT workflows_start(%s, %s)", [version_id, _runs(runs)])[0][0]
     return ids
+
+
+def start_if_open(version_id: int, run: Mapping[str, Any]) -> int | None:
+    """`start` of one, and at the same time: None if the workflow takes no new starts.
+
+    The row is inserted all the same: the caller undoes it. Starts share the workflow's row, pausing
+    the intake waits for them; so no start commits after a pause did.
+    """
+    ids, is_open = _call(
+        "SELECT workflows_start(%s, %s), (SELECT w.intake_paused_at IS NULL "
+        "FROM workflows_workflow w JOIN workflows_version v ON v.workflow_id = w.id "
+        "WHERE v.id = %s FOR KEY SHARE OF w)",
+        [version_id, _runs([run]), version_id],
+    )[0]
+    number: int = ids[0]
+    return number if is_open else None
 
 
 def advance(
@@ -247,6 +267,10 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, told: Mapping[str,
         new_state=new,
         data=told,
     )
+
+
+def _runs(runs: Sequence[Mapping[str, Any]]) -> str:
+    return _json([{**run, "data": _told(run.get("data") or {})} for run in runs])
 
 
 def _told(data: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 RETRY_MILLISECONDS = 1000
-TOPICS = ("agents", "workflows", "approvals", "triggers")
+TOPICS = ("agents", "workflows", "approvals", "triggers", "batches")
 HEARTBEAT = b": still here\n\n"
 GREETING = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
 _WORD = re.compile(r"[a-z_]{1,40}\Z")
@@ -15,7 +15,7 @@ _WORD = re.compile(r"[a-z_]{1,40}\Z")
 
 @dataclass(slots=True)
 class Changes:
-    """Ids of executions, and topics (agents, workflows, approvals, triggers), that have changed."""
+    """Ids of executions, and topics (see TOPICS), that have changed."""
 
     executions: set[int] = field(default_factory=set)
     topics: set[str] = field(default_factory=set)

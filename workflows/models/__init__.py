@@ -1,5 +1,6 @@
 from .approvals import Approval, Decision
 from .audit import AuditEvent, AuditHead
+from .batches import Batch, BatchItem
 from .checkpoints import AuditCheckpoint
 from .definitions import TaskDefinition, Version, Workflow
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
@@ -19,6 +20,8 @@ __all__ = [
     "AuditCheckpoint",
     "AuditEvent",
     "AuditHead",
+    "Batch",
+    "BatchItem",
     "BufferedMessage",
     "Decision",
     "Delivery",

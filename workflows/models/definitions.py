@@ -57,6 +57,18 @@ class Workflow(models.Model):
         related_name="+",
         verbose_name=_("published version"),
     )
+    intake_paused_at = models.DateTimeField(
+        _("intake paused"), null=True, blank=True, editable=False
+    )
+    intake_paused_by = models.ForeignKey(
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="+",
+    )
+    intake_pause_reason = models.TextField(blank=True, default="", db_default="", editable=False)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)
     updated_at = models.DateTimeField(_("updated"), auto_now=True)
 
@@ -66,6 +78,13 @@ class Workflow(models.Model):
         permissions = (
             ("start_workflow", _("Can start a workflow")),
             ("publish_workflow", _("Can publish a workflow")),
+        )
+        constraints = (
+            models.CheckConstraint(
+                condition=Q(intake_paused_at__isnull=False)
+                | Q(intake_paused_by__isnull=True, intake_pause_reason=""),
+                name="only_a_paused_intake_says_by_whom_and_why",
+            ),
         )
 
     def __str__(self) -> str:
@@ -144,13 +163,25 @@ class TaskDefinition(models.Model):
 
 
 class Version(models.Model):
-    """A frozen graph. Executions stay on theirs; the database refuses to change one."""
+    """A frozen graph. Executions stay on theirs; the database refuses to change one.
+
+    One that `arranges` another has its number and its graph, with the nodes where the tasks of an
+    execution are that was moved to it.
+    """
 
     workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="versions")
     number = models.PositiveIntegerField(_("number"))
     graph = models.JSONField(_("graph"))
     template: Any = models.JSONField(default=list, editable=False)
     sha256 = models.CharField(max_length=64)
+    arranges = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        editable=False,
+        related_name="arrangements",
+    )
     comment = models.CharField(_("comment"), max_length=500, blank=True)
     published_at = models.DateTimeField(_("published"), auto_now_add=True)
     published_by = models.ForeignKey(
@@ -163,7 +194,12 @@ class Version(models.Model):
         verbose_name, verbose_name_plural = _("version"), _("versions")
         constraints = (
             models.UniqueConstraint(
-                fields=("workflow", "number"), name="version_numbers_are_unique_in_a_workflow"
+                fields=("workflow", "number"),
+                condition=Q(arranges__isnull=True),
+                name="version_numbers_are_unique_in_a_workflow",
+            ),
+            models.UniqueConstraint(
+                fields=("arranges", "sha256"), name="an_arrangement_is_kept_once"
             ),
             models.CheckConstraint(condition=Q(number__gte=1), name="versions_count_from_one"),
         )

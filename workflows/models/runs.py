@@ -63,6 +63,16 @@ class Execution(models.Model):
     paused_by = models.ForeignKey(
         settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
     )
+    forked_from = models.ForeignKey(
+        "self",
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="forks",
+        db_index=False,
+        verbose_name=_("forked from"),
+    )
+    forked_at = models.CharField(max_length=100, blank=True, default="", db_default="")
     created_at = models.DateTimeField(_("created"))
     started_at = models.DateTimeField(_("started"), null=True, blank=True)
     finished_at = models.DateTimeField(_("finished"), null=True, blank=True)
@@ -88,6 +98,10 @@ class Execution(models.Model):
                 condition=~Q(state__in=FINAL) | Q(finished_at__isnull=False),
                 name="a_finished_execution_says_when",
             ),
+            models.CheckConstraint(
+                condition=Q(forked_from__isnull=True) | Q(id__gt=F("forked_from")),
+                name="a_fork_is_later_than_its_origin",
+            ),
         )
         indexes: ClassVar = [
             models.Index(fields=("state", "-id"), name="executions_by_state"),
@@ -96,6 +110,11 @@ class Execution(models.Model):
                 fields=("parent_task",),
                 name="executions_by_calling_task",
                 condition=Q(parent_task__isnull=False),
+            ),
+            models.Index(
+                fields=("forked_from",),
+                name="forks_by_origin",
+                condition=Q(forked_from__isnull=False),
             ),
         ]
 

@@ -38,6 +38,8 @@ SECTIONS = (
     ),
     Section("workflows", _("Workflows"), "workflow", "w", (access.SEE,), ("/workflows/",)),
     Section("triggers", _("Triggers"), "zap", "t", (access.SEE,), ("/triggers/",)),
+    Section("incidents", _("Incidents"), "triangle-alert", "n", (access.SEE,), ("/incidents/",)),
+    Section("batches", _("Batches"), "layers", "b", (access.SEE,), ("/batches/",)),
     Section("agents", _("Agents"), "bot", "a", (access.SEE,), ("/agents/",)),
     Section("audit", _("Audit"), "scroll-text", "l", (access.AUDIT,), ("/audit/",)),
 )

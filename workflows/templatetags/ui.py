@@ -34,6 +34,7 @@ ICONS = (
     "check",
     "chevron-down",
     "chevron-right",
+    "chevrons-right",
     "circle-check",
     "circle-dashed",
     "circle-pause",
@@ -43,6 +44,7 @@ ICONS = (
     "circle-x",
     "clock",
     "git-branch",
+    "git-fork",
     "hash",
     "heart-pulse",
     "history",
@@ -51,6 +53,7 @@ ICONS = (
     "info",
     "keyboard",
     "languages",
+    "layers",
     "loader-circle",
     "log-out",
     "mail",
@@ -59,6 +62,7 @@ ICONS = (
     "monitor",
     "moon",
     "pause",
+    "package-check",
     "pencil",
     "play",
     "plus",
@@ -308,6 +312,12 @@ def capped(count: int | str, most: int = 999) -> str:
     if isinstance(count, str):
         return count
     return f"{most}+" if count > most else str(count)
+
+
+@register.filter
+def left_of(total: int, left: int) -> int:
+    """How many are done when `left` of `total` are left."""
+    return total - left
 
 
 @register.filter

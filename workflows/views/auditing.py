@@ -9,7 +9,7 @@ from django.views.decorators.http import require_safe
 
 from workflows import access
 from workflows.audit.verify import verify
-from workflows.filtering import key
+from workflows.engine.filtering import key
 from workflows.models import AuditEvent
 
 from . import paging

@@ -17,6 +17,7 @@ from workflows.bpmn.nesting import EVENTS, nested
 from workflows.engine import graphs
 from workflows.errors import InvalidExpression
 from workflows.graph import expressions
+from workflows.graph.moving import REMOVED
 from workflows.graph.shape import BOUNDARY, HUMAN, SCOPE, WORK, Flow, Graph, Node
 from workflows.models import State, Task, TaskDefinition
 
@@ -177,6 +178,8 @@ def _who(node: Node, task: Task | None) -> str:
     if node.kind == HUMAN:
         asked = [*node.approval.get("groups", ()), *node.approval.get("users", ())]
         return ", ".join(asked) or _("a person")
+    if node.kind == REMOVED:
+        return _("not in this version")
     if task and task.agent_key:
         return task.agent_key
     return node.agent_key or ", ".join(node.capabilities) or node.role or _("any agent")

@@ -11,22 +11,23 @@ from django.shortcuts import render
 from django.utils.translation import gettext as _
 from django.views.decorators.http import require_safe
 
-from workflows import access
+from workflows import access, engine
 from workflows.audit import rebuild
 from workflows.audit.rebuild import Row
 from workflows.engine import tokens
+from workflows.engine.explaining import Surroundings
 from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
 from . import past
 from .drawing import drawn
 from .executions import waits_for_people
-from .explaining import Situation, explained
+from .explaining import explained, waits
 from .past import Moment
 from .refusals import answered
 from .timeline import timeline
 
-EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN = 2000, 100, 500
+EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN, FORKS_SHOWN = 2000, 100, 500, 10
 WITHOUT_WEIGHT = ("version__graph", "version__template", "workflow__input_schema")
 
 
@@ -139,16 +140,23 @@ def _row(execution_id: int, seq: int) -> AuditEvent:
 def _present(
     user: Any, run: Execution, tasks: list[Task], events: list[AuditEvent]
 ) -> dict[str, Any]:
-    """What is asked and due now, and the sentence about it."""
+    """What is asked, due and possible now, and the sentences about it."""
     is_over = run.state in (State.COMPLETED, State.CANCELLED)
-    situation = Situation(
+    now = Surroundings(
         run,
         tasks,
         [] if is_over else waits_for_people(run.pk),
         [] if is_over else list(run.timers.order_by("due_at")[:50]),
-        events,
     )
-    return {"why": explained(situation, user), "approvals": situation.approvals}
+    return {
+        "why": explained(now, events, user),
+        "waits": waits(now),
+        "approvals": now.approvals,
+        "rerunnable": {
+            task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)
+        },
+        "skippable": {task.pk for task in tasks if _may_skip(run, task)},
+    }
 
 
 def _parts(
@@ -166,6 +174,8 @@ def _parts(
     return {
         "execution": run,
         "cause": _cause(run),
+        "forks": _forks(told),
+        "may_move": _may_move(request, run),
         "moment": moment,
         "tasks": shown,
         "variables": variables,
@@ -178,6 +188,9 @@ def _parts(
         "changed_here": moment.changed if moment and then else {},
         "set_by": _set_by(told, until),
         "may_operate": request.user.has_perm(access.OPERATE) and not then,
+        "waits": {},
+        "rerunnable": set(),
+        "skippable": set(),
     }
 
 
@@ -194,6 +207,34 @@ def _passed(told: list[Row], until: int | None) -> dict[str, set[str]]:
         if row.kind == "token.passed" and (until is None or row.seq <= until):
             found.setdefault(row.key, set()).update((row.data or {}).get("to", ()))
     return found
+
+
+def _rerunnable(run: Execution, tasks: list[Task]) -> set[int]:
+    """A token graph cannot be forked: where its tokens were is not kept."""
+    return {task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)}
+
+
+def _may_skip(run: Execution, task: Task) -> bool:
+    """Of a task in doubt somebody has to say whether it was done, which is more than to skip it."""
+    return engine.may_skip(run, task) and not task.is_in_doubt
+
+
+def _may_move(request: HttpRequest, run: Execution) -> bool:
+    """Whether it can be moved to what is published now, as far as the page needs to know."""
+    newest = run.workflow.published_id
+    is_newer = newest is not None and newest not in (run.version_id, run.version.arranges_id)
+    return (
+        is_newer
+        and run.marking is None
+        and not run.is_final
+        and request.user.has_perm(access.OPERATE)
+    )
+
+
+def _forks(told: list[Row]) -> list[int]:
+    """The executions that were forked from this one of late, the newest first."""
+    found = [row.data["fork"] for row in told if row.kind == "execution.forked" and row.data]
+    return found[-FORKS_SHOWN:][::-1]
 
 
 def _set_by(told: list[Row], until: int | None) -> dict[str, Row]:

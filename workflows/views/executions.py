@@ -9,7 +9,8 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from workflows import access, charts
-from workflows.filtering import SHOWN, Filter, key
+from workflows.engine import batches
+from workflows.engine.filtering import SHOWN, Filter, key
 from workflows.models import Approval, Execution, State, Workflow
 
 from . import paging
@@ -30,6 +31,7 @@ def executions(request: HttpRequest) -> HttpResponse:
         "newest": page.rows[0].pk if page.rows and page.is_first else 0,
         "counts": _counts(asked),
         "states": State.choices,
+        "bulk": _bulk(asked, request),
         "workflows": Workflow.objects.only("key", "name"),
     }
     is_part = getattr(request, "htmx", False) and request.htmx.target == "list"  # type: ignore[attr-defined]
@@ -70,6 +72,14 @@ def rows(found: Sequence[Execution], request: HttpRequest) -> list[dict[str, obj
 def _counts(asked: Filter) -> dict[str, int] | dict[str, str]:
     """Beside the states: how many there are of each, of the workflow asked for if any."""
     return charts.state_counts_of(asked.workflow.pk) if asked.workflow else charts.state_counts()
+
+
+def _bulk(asked: Filter, request: HttpRequest) -> list[str]:
+    """The verbs that can be applied to everything that the filter finds."""
+    if not request.user.has_perm(access.OPERATE):
+        return []
+    states = batches.APPLIES_TO.items()
+    return [str(verb) for verb, to in states if not asked.state or asked.state in to]
 
 
 def _approvals(ids: Sequence[int], request: HttpRequest) -> dict[int, int]:

@@ -49,5 +49,7 @@ def _failures() -> list[Execution]:
 def _startable(request: HttpRequest) -> list[Workflow]:
     if not request.user.has_perm(access.START):
         return []
-    published = Workflow.objects.filter(published__isnull=False).only("key", "name")
+    published = Workflow.objects.filter(published__isnull=False, intake_paused_at=None).only(
+        "key", "name"
+    )
     return list(published[:SHOWN])

@@ -12,8 +12,8 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access, charts, engine
 from workflows.engine import graphs
-from workflows.errors import InvalidInput, UnknownWorkflow
-from workflows.filtering import key as number
+from workflows.engine.filtering import key as number
+from workflows.errors import IntakePaused, InvalidInput, UnknownWorkflow
 from workflows.forms import StartForm
 from workflows.models import Priority, Workflow
 
@@ -38,8 +38,8 @@ def workflows(request: HttpRequest) -> HttpResponse:
 @require_safe
 @access.requires(access.SEE)
 def workflow(request: HttpRequest, key: str) -> HttpResponse:
-    """One workflow: the published diagram, the facts, the versions."""
-    one = _found(key)
+    """One workflow: the published diagram, the facts, the versions; for htmx what may change."""
+    one = found(key)
     shown = _version(one, request.GET.get("version"))
     graph = graphs.of(shown.pk) if shown else None
     context = {
@@ -51,7 +51,9 @@ def workflow(request: HttpRequest, key: str) -> HttpResponse:
         "runs": charts.latest_runs([one.pk]).get(one.pk, []),
         "starters": one.starters.order_by("kind", "pk"),
     }
-    return render(request, "workflows/workflow.html", context)
+    is_part = getattr(request, "htmx", False)
+    name = "workflows/_workflow_head.html" if is_part else "workflows/workflow.html"
+    return render(request, name, context)
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -59,9 +61,11 @@ def workflow(request: HttpRequest, key: str) -> HttpResponse:
 @answered
 def workflow_start(request: HttpRequest, key: str) -> HttpResponse:
     """The start form; starting leads to the execution's page."""
-    one = _found(key)
+    one = found(key)
     if one.published_id is None:
         raise UnknownWorkflow
+    if one.intake_paused_at is not None:
+        raise IntakePaused(engine.intake_refusal(one))
     schema = graphs.of(one.published_id).input_schema
     if request.method != "POST":
         form = StartForm.blank(schema)
@@ -70,6 +74,15 @@ def workflow_start(request: HttpRequest, key: str) -> HttpResponse:
     if wanted := request.POST.get("switch"):
         return _switched(request, one, form, schema, wanted)
     return _started(request, one, form, schema)
+
+
+def found(key: str) -> Workflow:
+    """The workflow with a key, draft or published; raises Http404."""
+    one = Workflow.objects.select_related("published", "intake_paused_by").defer("published__graph")
+    first = one.filter(key=key).first()
+    if first is None:
+        raise Http404
+    return first
 
 
 def _started(request: HttpRequest, one: Workflow, form: StartForm, schema: Any) -> HttpResponse:
@@ -119,23 +132,16 @@ def _form(request: HttpRequest, one: Workflow, form: StartForm, status: int = 20
     return render(request, "workflows/start.html", context, status=status)
 
 
-def _found(key: str) -> Workflow:
-    one = Workflow.objects.select_related("published").defer("published__graph").filter(key=key)
-    first = one.first()
-    if first is None:
-        raise Http404
-    return first
-
-
 def _version(one: Workflow, asked: str | None) -> Any:
     wanted = number(asked)
     if wanted is None:
         return one.published
-    found = one.versions.defer("graph", "template").filter(number=min(wanted, 2**31 - 1)).first()
+    found = _versions(one).filter(number=min(wanted, 2**31 - 1)).first()
     if found is None:
         raise Http404
     return found
 
 
 def _versions(one: Workflow) -> Any:
-    return one.versions.select_related("published_by").defer("graph", "template")
+    published = one.versions.filter(arranges=None).select_related("published_by")
+    return published.defer("graph", "template")

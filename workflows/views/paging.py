@@ -8,7 +8,7 @@ from typing import Any
 
 from django.db.models import QuerySet
 
-from workflows.filtering import key
+from workflows.engine.filtering import key
 
 SIZE = 50
 

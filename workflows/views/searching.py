@@ -10,7 +10,7 @@ from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
 from workflows import access
-from workflows.filtering import key
+from workflows.engine.filtering import key
 from workflows.models import Execution, Workflow
 
 SHOWN = 6

@@ -2,28 +2,27 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from django.contrib import messages
 from django.db.models import OuterRef, Prefetch, QuerySet, Subquery
 from django.http import Http404, HttpRequest, HttpResponse
-from django.shortcuts import redirect, render
+from django.shortcuts import render
+from django.urls import reverse
 from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access
 from workflows.engine import schedules
 from workflows.engine import triggers as verbs
+from workflows.engine.filtering import LARGEST
 from workflows.errors import WrongState
-from workflows.filtering import LARGEST
 from workflows.models import Event, Firing, State, Trigger
 
 from . import paging
-from .operating import LONGEST_REASON
+from .asking import ask, done, reason
 from .refusals import answered
-from .verbs import Verb
+from .verbs import Verb, question
 
 FIRINGS_SHOWN = 25
 VERBS = {
@@ -113,22 +112,16 @@ def operate(request: HttpRequest, trigger_id: int, verb: str) -> HttpResponse:
         return _done(request, one, verb)
     if one.is_paused == (verb == "pause"):
         raise WrongState
-    context = {"trigger": one, "verb": VERBS[verb], "address": request.path}
-    is_part = getattr(request, "htmx", False)
-    page = "_confirm_trigger" if is_part else "confirm_trigger"
-    return render(request, f"workflows/{page}.html", context)
+    return ask(request, question(VERBS[verb], f"{one} · {one.workflow}", _back(one)))
 
 
 def _done(request: HttpRequest, one: Trigger, verb: str) -> HttpResponse:
-    reason = request.POST.get("reason", "").strip().replace("\0", "")[:LONGEST_REASON]
-    VERBS[verb].run(one.pk, by=access.person(request), reason=reason)
-    messages.success(request, f"{one}: {VERBS[verb].done}")
-    if not getattr(request, "htmx", False):
-        return redirect("trigger", one.pk)
-    changed = {"dialog-done": {}, "signalbox:changed": {"topics": ["triggers"]}}
-    response = render(request, "components/toasts_oob.html")
-    response["HX-Trigger"] = json.dumps(changed)
-    return response
+    VERBS[verb].run(one.pk, by=access.person(request), reason=reason(request))
+    return done(request, f"{one}: {VERBS[verb].done}", _back(one), {"topics": ["triggers"]})
+
+
+def _back(one: Trigger) -> str:
+    return reverse("trigger", args=[one.pk])
 
 
 def _rendered(request: HttpRequest, name: str, context: dict[str, Any]) -> HttpResponse:

@@ -12,6 +12,8 @@ from django.utils.translation import gettext_lazy as _
 from workflows import engine
 from workflows.models import Execution, State, Task
 
+from .asking import Question
+
 
 @dataclass(frozen=True, slots=True)
 class Verb:
@@ -119,3 +121,17 @@ def wording(verb: str, execution: Execution, task: Task | None) -> Verb:
             again = VERBS["retry"]
             return replace(again, consequences=(RISK, *again.consequences), is_dangerous=True)
     return VERBS[verb]
+
+
+def question(words: Verb, subject: str, back: str, **more: Any) -> Question:
+    """The verb as a dialog asks for it; `back`: where who thinks better of it goes."""
+    return Question(
+        words.title,
+        words.consequences,
+        words.button,
+        words.icon,
+        subject,
+        back,
+        is_dangerous=words.is_dangerous,
+        **more,
+    )

@@ -5,7 +5,7 @@ const dialog = one("#dialog");
 let opener = null;
 
 document.addEventListener("htmx:beforeRequest", ({ detail }) => {
-  if (detail.target === dialog) opener = detail.elt;
+  if (detail.target === dialog && !dialog.open) opener = detail.elt; // not the form inside it
 });
 document.addEventListener("htmx:afterSwap", ({ detail }) => {
   if (detail.target === dialog && dialog.firstElementChild && !dialog.open) dialog.showModal();
@@ -17,7 +17,7 @@ document.addEventListener("htmx:responseError", ({ detail }) => {
 dialog?.addEventListener("close", () => {
   dialog.replaceChildren();
   const back = opener?.isConnected ? opener : opener?.id && document.getElementById(opener.id);
-  back?.focus();
+  if (back) back.focus();
 });
 
 onClick("[data-close]", (button) => button.closest("dialog").close());

@@ -7,7 +7,7 @@ from workflows.engine import sql
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("workflows", "0009_lookout"),
+        ("workflows", "0013_batches"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 

@@ -1,4 +1,4 @@
-"""What the list of executions is asked for in its address, and how it is found by index only.
+"""What the list of executions (or a batch) is asked for, and how it is found by index only.
 
 Text finds an execution's number, a workflow's name or key, an idempotency key, and the error of one
 of the latest failures. Each of these is a search of its own that stops at the page's size; a scan
@@ -7,11 +7,11 @@ of the whole history for a word is not offered.
 
 from __future__ import annotations
 
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from django.db.models import Q, QuerySet
-from django.http import QueryDict
 
 from workflows.models import Execution, State, Workflow
 
@@ -33,24 +33,35 @@ SHOWN = (
 
 @dataclass(frozen=True, slots=True)
 class Filter:
-    """One view of the list; empty parts do not filter."""
+    """One view of the list; empty parts do not filter. `states`: only those in one of them."""
 
     state: str
     workflow: Workflow | None
     text: str
+    states: tuple[str, ...] = ()
 
     @classmethod
-    def of(cls, asked: QueryDict) -> Filter:
-        """From the query string; what is unknown is left out."""
+    def of(cls, asked: Mapping[str, Any], states: Iterable[str] = ()) -> Filter:
+        """From a query string or a batch; what is unknown is left out."""
         state, workflow = asked.get("state", ""), asked.get("workflow", "")
         return cls(
             state if state in State.values else "",
             Workflow.objects.filter(key=workflow).first() if workflow else None,
             asked.get("q", "").strip().replace("\0", "")[:LONGEST],
+            tuple(states),
         )
 
     def __bool__(self) -> bool:
         return bool(self.state or self.workflow or self.text)
+
+    def frozen(self) -> dict[str, str]:
+        """What `of` makes the same filter of."""
+        parts = {
+            "state": self.state,
+            "workflow": self.workflow.key if self.workflow else "",
+            "q": self.text,
+        }
+        return {name: value for name, value in parts.items() if value}
 
     def fetch(self, before: int | None, after: int | None, limit: int) -> list[Execution]:
         """Executions from the key away, at most `limit`."""
@@ -80,14 +91,9 @@ class Filter:
 
     def _plain(self) -> Q:
         wanted = Q(state=self.state) if self.state else Q()
+        if self.states:
+            wanted &= Q(state__in=self.states)
         return wanted & Q(workflow=self.workflow) if self.workflow else wanted
-
-
-def key(text: str | None) -> int | None:
-    """A key in an address, None when there is none or it is nonsense."""
-    if not text or not text.isascii() or not text.isdigit():
-        return None
-    return min(int(text[:20]), LARGEST)
 
 
 def _sliced(
@@ -105,3 +111,10 @@ def _sliced(
 def _recent_failures() -> QuerySet[Any]:
     failed = Execution.objects.filter(state=State.FAILED).order_by("-pk")
     return failed.values("pk")[:FAILURES_SEARCHED]
+
+
+def key(text: str | None) -> int | None:
+    """A key in an address, None when there is none or it is nonsense."""
+    if not text or not text.isascii() or not text.isdigit():
+        return None
+    return min(int(text[:20]), LARGEST)

@@ -1,0 +1,61 @@
+"""A person's hand on an execution: under its lock, and recorded when it is refused."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import transaction
+
+from workflows.errors import UnknownExecution, WorkflowError
+from workflows.models import Execution
+
+from . import transitions
+
+
+@contextmanager
+def locked(
+    execution_id: int,
+    verb: str,
+    *,
+    by: AbstractBaseUser | None,
+    reason: str = "",
+    task_id: int | None = None,
+) -> Iterator[Execution]:
+    """The locked execution, in one transaction with everything that is done to it.
+
+    A refusal undoes all of it and is recorded: who wanted which verb, and why it was not done.
+    """
+    try:
+        with transaction.atomic():
+            yield transitions.lock(execution_id)
+    except UnknownExecution:
+        raise
+    except WorkflowError as error:
+        record_refused(execution_id, verb, error, transitions.actor(by), reason, task_id)
+        raise
+
+
+def record_refused(
+    execution_id: int, verb: str, error: WorkflowError, who: str, reason: str, task_id: int | None
+) -> None:
+    """The audit row, in a transaction of its own, of what was refused and undone."""
+    with transaction.atomic():
+        transitions.record(
+            [
+                transitions.Entry(
+                    kind="operation.refused",
+                    entity_type="execution" if task_id is None else "task",
+                    entity_id=str(task_id or execution_id),
+                    actor=who,
+                    execution_id=execution_id,
+                    task_id=task_id,
+                    data={
+                        "asked": verb,
+                        "why": str(error),
+                        **({"reason": reason} if reason else {}),
+                    },
+                )
+            ]
+        )

@@ -1,0 +1,76 @@
+"""Skipping a step: a person gives its output, and the execution goes on from there."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from django.contrib.auth.models import AbstractBaseUser
+
+from workflows.errors import IllegalTransition, UnknownTask
+from workflows.graph import routing
+from workflows.models import Execution, State, Task
+
+from . import executions, graphs, inputs, interventions, tasks, tokens, transitions
+
+SKIPPABLE = (State.PENDING, State.PAUSED, State.FAILED)
+
+
+def skip(
+    execution_id: int,
+    task_id: int,
+    output: Mapping[str, Any] | None = None,
+    *,
+    by: AbstractBaseUser | None,
+    reason: str = "",
+) -> Execution:
+    """Complete a step that failed, is due or waits for a person with `output`; its tokens go on.
+
+    A failed execution goes on unless another step has failed too; a paused one stays paused.
+    Raises UnknownTask, NotAllowed (a decision on one's own request), IllegalTransition (it runs,
+    is over, or its turn has not come), InvalidInput, and InvalidExpression when the output leads
+    nowhere. Refusals are recorded.
+    """
+    given = {} if output is None else output
+    hand = interventions.locked(execution_id, "skip", by=by, reason=reason, task_id=task_id)
+    with hand as execution:
+        task = execution.tasks.filter(pk=task_id).first()
+        if task is None:
+            raise UnknownTask()
+        if not may_skip(execution, task):
+            raise IllegalTransition(task.state, State.COMPLETED, str(task))
+        tasks.check_four_eyes(execution, task, by)
+        inputs.check(given)
+        _check_way_on(execution, task, given)
+        who = transitions.actor(by)
+        transitions.record([_entry(task, dict(given), who, reason)])
+        tasks.finish(execution, task, dict(given), by=who, reason=reason)
+        tasks.check_completed(task)
+        return executions.written(execution, [])
+
+
+def may_skip(execution: Execution, task: Task) -> bool:
+    """Whether the step is one whose turn has come and that nobody works on."""
+    has_come = task.state != State.PENDING or task.waits_on == 0 or task.attempt > 0
+    is_over = execution.is_final or not tokens.is_open(execution, task)
+    return task.state in SKIPPABLE and has_come and not is_over
+
+
+def _check_way_on(execution: Execution, task: Task, given: Mapping[str, Any]) -> None:
+    """Raise InvalidExpression now: completing would turn it into a failure of the task."""
+    graph = graphs.of(execution.version_id)
+    if graph.is_plain:
+        routing.leave(graph, task.node, given, execution.variables)
+
+
+def _entry(task: Task, given: dict[str, Any], who: str, reason: str) -> transitions.Entry:
+    return transitions.Entry(
+        kind="task.skipped",
+        entity_type="task",
+        entity_id=str(task.pk),
+        actor=who,
+        execution_id=task.execution_id,
+        task_id=task.pk,
+        attempt=task.attempt,
+        data={"key": task.key, "output": given, **({"reason": reason} if reason else {})},
+    )

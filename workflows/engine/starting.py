@@ -1,0 +1,169 @@
+"""Starting an execution: by hand, once per idempotency key, or for a task that calls it."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+import jsonschema_rs
+from django.contrib.auth.models import AbstractBaseUser
+from django.db import IntegrityError, transaction
+
+from workflows import queue
+from workflows.errors import InvalidInput, UnknownWorkflow
+from workflows.models import Execution, Priority, Version, Workflow
+
+from . import admission, events, graphs, tokens, transitions
+
+
+def start_workflow(
+    key: str,
+    input: Mapping[str, Any] | None = None,
+    *,
+    by: AbstractBaseUser | None = None,
+    idempotency_key: str | None = None,
+    priority: int | None = None,
+    cause: Mapping[str, Any] | None = None,
+) -> Execution:
+    """Start the published version of a workflow.
+
+    Starting again with the same `idempotency_key` gives the same execution. An explicit `priority`
+    (1 LOW … 4 CRITICAL) holds for all its tasks. `cause` is what starts it where no person does,
+    for the audit; `by` is then only who asked for it. Raises UnknownWorkflow, IntakePaused,
+    InvalidInput.
+    """
+    return start_once(
+        key, input, by=by, idempotency_key=idempotency_key, priority=priority, cause=cause
+    )[0]
+
+
+def start_once(
+    key: str,
+    input: Mapping[str, Any] | None = None,
+    *,
+    by: AbstractBaseUser | None = None,
+    idempotency_key: str | None = None,
+    priority: int | None = None,
+    cause: Mapping[str, Any] | None = None,
+) -> tuple[Execution, bool]:
+    """As `start_workflow`; and whether it was this call that started it."""
+    workflow, version = _published(key)
+    earlier = _earlier(workflow, idempotency_key)
+    if earlier is not None:
+        return earlier, False
+    given = dict(input or {})
+    check_input(graphs.of(version.pk).input_schema, given)
+    admission.check(workflow, by)
+    run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
+    if cause is not None:
+        run |= {"actor": transitions.SYSTEM, "data": {**run["data"], "cause": dict(cause)}}
+    try:
+        return _insert(workflow, version, run), True
+    except IntegrityError:
+        earlier = _earlier(workflow, idempotency_key)
+        if earlier is None:
+            raise
+        return earlier, False
+
+
+def start_called(
+    caller: Execution, task_id: int, key: str, input: Mapping[str, Any], number: int | None
+) -> Execution:
+    """Start a workflow for a task that waits for it: the version with a number, or the published.
+
+    In the transaction that holds the caller. Raises UnknownWorkflow, InvalidInput.
+    """
+    workflow, version = _published(key)
+    if number is not None:
+        found = workflow.versions.filter(number=number).first()
+        if found is None:
+            raise UnknownWorkflow(f"Workflow “{key}” has no version {number}.")
+        version = found
+    given = dict(input)
+    check_input(graphs.of(version.pk).input_schema, given)
+    explicit = (caller.marking or {}).get("priority")
+    run = _run(workflow, version, given, caller.requested_by, None, explicit)
+    run["data"] |= {"called_by": task_id}
+    return _insert(workflow, version, run, task_id)
+
+
+def check_input(schema: Mapping[str, Any], given: Any) -> None:
+    """Raise InvalidInput that lists every place where `given` misses the JSON Schema."""
+    if not isinstance(given, dict):
+        raise InvalidInput(["the input is not a JSON object"])
+    try:
+        json.dumps(given, allow_nan=False)
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput([f"the input is not JSON: {error}"]) from error
+    if not schema:
+        return
+    # Offline: a schema's "$ref" must neither call other hosts nor read files of this one.
+    validator = jsonschema_rs.validator_for(dict(schema), offline=True)
+    found = [
+        f"{'.'.join(str(part) for part in error.instance_path) or 'input'}: {error.message}"
+        for error in validator.iter_errors(given)
+    ]
+    if found:
+        raise InvalidInput(found)
+
+
+def _published(key: str) -> tuple[Workflow, Version]:
+    workflow = (
+        Workflow.objects.select_related("published", "intake_paused_by").filter(key=key).first()
+    )
+    if workflow is None or workflow.published is None:
+        raise UnknownWorkflow(f"There is no published workflow “{key}”.")
+    return workflow, workflow.published
+
+
+def _earlier(workflow: Workflow, idempotency_key: str | None) -> Execution | None:
+    if not idempotency_key:
+        return None
+    return workflow.executions.filter(idempotency_key=idempotency_key).first()
+
+
+def _priority(priority: int | None) -> int | None:
+    if priority is not None and priority not in Priority.values:
+        raise InvalidInput([f"priority: {priority!r} is not one of 1, 2, 3 and 4"])
+    return priority
+
+
+def _run(
+    workflow: Workflow,
+    version: Version,
+    given: dict[str, Any],
+    by: AbstractBaseUser | None,
+    idempotency_key: str | None,
+    priority: int | None,
+) -> dict[str, Any]:
+    variables = {**graphs.of(version.pk).variables, **given}
+    return {
+        "input": given,
+        "variables": variables,
+        "idempotency_key": idempotency_key or None,
+        "requested_by": by.pk if by is not None else None,
+        "priority": priority or workflow.priority,
+        "explicit": priority,
+        "actor": transitions.actor(by),
+        "data": {"workflow": workflow.key, "version": version.number, "variables": variables},
+    }
+
+
+def _insert(
+    workflow: Workflow, version: Version, run: dict[str, Any], parent_task: int | None = None
+) -> Execution:
+    with transaction.atomic():
+        execution_id = transitions.start_if_open(version.pk, run)
+        if execution_id is None:
+            admission.refuse(workflow)
+        if parent_task is not None:
+            Execution.objects.filter(pk=execution_id).update(parent_task=parent_task)
+        if not graphs.of(version.pk).is_plain:
+            tokens.begin(execution_id, run["explicit"])
+        transitions.doorbell([execution_id], work=True)
+        events.publish(
+            "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}
+        )
+        queue.wake()
+    return Execution.objects.get(pk=execution_id)
