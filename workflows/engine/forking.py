@@ -12,8 +12,8 @@ from django.contrib.auth.models import AbstractBaseUser
 
 from workflows import clock, queue
 from workflows.errors import IllegalTransition, NotForTokens, UnknownTask
-from workflows.graph import moving, routing
-from workflows.graph.shape import Graph
+from workflows.graph import routing
+from workflows.graph.shape import REMOVED, Graph
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
 
@@ -48,7 +48,7 @@ def rerun_from(
         if (earlier := _earlier(origin, idempotency_key)) is not None:
             return earlier
         past = _past(origin, task)
-        is_gone = past.graph.nodes[task.node].kind == moving.REMOVED
+        is_gone = past.graph.nodes[task.node].kind == REMOVED
         if is_gone or not may_rerun_from(task) or past.waits_on(task.node):
             raise IllegalTransition(task.state, State.RUNNING, str(task))
         past.variables.update(variables or {})
@@ -224,7 +224,7 @@ def _open(fork: Execution, past: Past, who: str) -> list[transitions.Entry]:
     """What waits for tokens that the copied tasks have left, and what waits for nothing more."""
     nodes = past.graph.nodes
     fresh = [node for node in range(len(nodes)) if node not in past.kept]
-    gone = [node for node in fresh if nodes[node].kind == moving.REMOVED]
+    gone = [node for node in fresh if nodes[node].kind == REMOVED]
     for node in fresh:
         waits_on = past.waits_on(node)
         is_ready = waits_on == 0 and node not in gone

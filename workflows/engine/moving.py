@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from workflows import clock
 from workflows.errors import CannotMove, IllegalTransition, NotForTokens, UnknownVersion
 from workflows.graph import moving
+from workflows.graph.shape import REMOVED
 from workflows.models import Execution, State, Task, Version
 from workflows.models.runs import task_id
 
@@ -190,9 +191,7 @@ def _entry(
             "mapping": dict(mapping),
             "added": [found.graph.nodes[node].key for node in found.added],
             "removed": [
-                old.nodes[node].key
-                for node in found.removed
-                if old.nodes[node].kind != moving.REMOVED
+                old.nodes[node].key for node in found.removed if old.nodes[node].kind != REMOVED
             ],
             "went_to": [[node, list(targets)] for node, targets in found.went_to.items()],
             **({"reason": reason} if reason else {}),

@@ -10,9 +10,7 @@ from typing import Any
 from workflows.errors import InvalidExpression
 
 from . import expressions
-from .shape import Flow, Graph, Node
-
-REMOVED = "removed"  # the kind of a node that the new graph has no place for
+from .shape import REMOVED, Flow, Graph, Node
 
 
 @dataclass(frozen=True, slots=True)

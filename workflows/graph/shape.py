@@ -13,6 +13,7 @@ EXCLUSIVE, PARALLEL, INCLUSIVE = "exclusive", "parallel", "inclusive"
 EVENT_GATEWAY, CATCH, THROW, BOUNDARY = "event_gateway", "catch", "throw", "boundary"
 SCOPE, CALL = "scope", "call"
 WORK = frozenset({AGENT, HUMAN})
+REMOVED = "removed"  # a step that an execution had before it was moved to a version without it
 ACTIVITIES = WORK | {SCOPE, CALL}
 GATEWAYS = frozenset({EXCLUSIVE, PARALLEL, INCLUSIVE})
 KINDS = ACTIVITIES | GATEWAYS | {START, END, PASS, EVENT_GATEWAY, CATCH, THROW, BOUNDARY}
@@ -125,7 +126,7 @@ class Graph:
     def is_plain(self) -> bool:
         """Whether it runs without tokens: steps of agents and people only, none of them twice."""
         return all(
-            node.kind in WORK
+            (node.kind in WORK or node.kind == REMOVED)
             and not any(getattr(node, name) not in (None, {}) for name in BEYOND_PLAIN)
             for node in self.nodes
         ) and not (any(flow.is_default for flow in self.flows) or self.in_circles)

@@ -17,8 +17,7 @@ from workflows.bpmn.nesting import EVENTS, nested
 from workflows.engine import graphs
 from workflows.errors import InvalidExpression
 from workflows.graph import expressions
-from workflows.graph.moving import REMOVED
-from workflows.graph.shape import BOUNDARY, HUMAN, SCOPE, WORK, Flow, Graph, Node
+from workflows.graph.shape import BOUNDARY, HUMAN, REMOVED, SCOPE, WORK, Flow, Graph, Node
 from workflows.models import State, Task, TaskDefinition
 
 NAME_WIDTH, SUB_WIDTH = 132.0, 88.0  # pixels

@@ -13,7 +13,8 @@ from django.views.decorators.http import require_http_methods
 from workflows import access, engine, json_text
 from workflows.engine import graphs
 from workflows.errors import CannotMove, IllegalTransition, InvalidInput, UnknownVersion
-from workflows.graph.moving import REMOVED, Plan
+from workflows.graph.moving import Plan
+from workflows.graph.shape import REMOVED
 from workflows.models import Execution, State
 
 from . import paging
