@@ -210,13 +210,14 @@ def _depends(task: Task, now: Surroundings) -> Explanation:
     if not open_ones:
         text = _("“%(task)s” waits for a path that was not taken.") % {"task": task.name}
         return Explanation(Cause.DEPENDENCY, text)
-    text = ngettext(
-        "“%(task)s” waits for “%(first)s”.",
-        "“%(task)s” waits for %(count)s steps.",
-        len(open_ones),
-    ) % {"task": task.name, "first": open_ones[0], "count": len(open_ones)}
-    detail = _named(open_ones) if len(open_ones) > 1 else ""
-    return Explanation(Cause.DEPENDENCY, text, detail)
+    if len(open_ones) == 1:
+        text = _("“%(task)s” waits for “%(first)s”.") % {"task": task.name, "first": open_ones[0]}
+        return Explanation(Cause.DEPENDENCY, text)
+    text = _("“%(task)s” waits for %(count)s steps.") % {
+        "task": task.name,
+        "count": len(open_ones),
+    }
+    return Explanation(Cause.DEPENDENCY, text, _named(open_ones))
 
 
 def execution_paused(now: Surroundings) -> Explanation:

@@ -134,7 +134,12 @@ def _described(asked: dict[str, str]) -> list[tuple[str, str]]:
         "q": _("search"),
         "incident": _("incident"),
     }
-    return [(labels[name], asked[name]) for name in PARTS if name in asked]
+    words = {**asked, "state": _state_words(asked.get("state", ""))}
+    return [(labels[name], words[name]) for name in PARTS if name in asked]
+
+
+def _state_words(state: str) -> str:
+    return str(State(state).label) if state in State.values else state
 
 
 def _found(batch_id: int) -> Batch:

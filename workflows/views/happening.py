@@ -17,6 +17,9 @@ OF_THE_EXECUTION = {
     "failed": gettext_noop("The execution failed."),
     "cancelled": gettext_noop("The execution was cancelled."),
     "pending": gettext_noop("The execution was made ready to go on."),
+    "variables_changed": gettext_noop("Variables were changed by hand."),
+    "moved": gettext_noop("The execution was moved to another version."),
+    "forked": gettext_noop("Another execution was started from one of its steps."),
 }
 OF_A_TASK = {
     "running": gettext_noop("“%(task)s” went on."),
@@ -26,11 +29,16 @@ OF_A_TASK = {
     "pending": gettext_noop("“%(task)s” is to be tried again."),
     "cancelled": gettext_noop("“%(task)s” was cancelled."),
     "reserved": gettext_noop("An agent was reserved for “%(task)s”."),
+    "opened": gettext_noop("“%(task)s” had its turn."),
+    "skipped": gettext_noop("“%(task)s” was skipped."),
+    "input_changed": gettext_noop("The input of “%(task)s” was changed by hand."),
 }
 OF_OTHERS = {
     "approval.refused": gettext_noop("A decision on “%(task)s” was refused."),
     "result.refused": gettext_noop("A result of “%(task)s” came too late and was refused."),
     "transition.refused": gettext_noop("A change that is not allowed was refused."),
+    "operation.refused": gettext_noop("An operation that is not allowed was refused."),
+    "token.passed": gettext_noop("A token passed “%(task)s”."),
 }
 DETAILS = ("error", "reason", "comment", "why")
 
