@@ -47,7 +47,7 @@ SETTINGS = {
 
 def is_running(place: Place) -> bool:
     """A live postmaster of this very cluster: neither a zombie nor a stranger with its old pid."""
-    pid = _written_pid(place)
+    pid = written_pid(place)
     return pid is not None and _is_postgres_of(place, pid)
 
 
@@ -69,7 +69,7 @@ def start(place: Place, known: Keys) -> None:
 def stop(place: Place) -> None:
     """Ends sessions, flushes, and returns when the server is gone."""
     deadline = time.monotonic() + STOP_SECONDS
-    pid = _written_pid(place)
+    pid = written_pid(place)
     if pid is not None and _is_postgres_of(place, pid):
         # PostgreSQL's fast shutdown; its own pg_ctl may be gone with the environment by now.
         os.kill(pid, signal.SIGINT)
@@ -77,7 +77,8 @@ def stop(place: Place) -> None:
             threading.Event().wait(0.02)
 
 
-def _written_pid(place: Place) -> int | None:
+def written_pid(place: Place) -> int | None:
+    """The process that the cluster's lock file names, alive or not."""
     try:
         return int((place.cluster / "postmaster.pid").read_text().split("\n", 1)[0])
     except (OSError, ValueError):
@@ -96,7 +97,7 @@ def _is_postgres_of(place: Place, pid: int) -> bool:
 def _has_its_programs(place: Place) -> bool:
     """False when the server outlived the environment that it was started from."""
     try:
-        return Path(psutil.Process(_written_pid(place)).exe()).exists()
+        return Path(psutil.Process(written_pid(place)).exe()).exists()
     except (psutil.Error, OSError):
         return False
 
@@ -159,7 +160,7 @@ def _clear_the_dead(place: Place) -> None:
 
     PostgreSQL itself would refuse them when a zombie or a stranger has the old pid.
     """
-    pid = _written_pid(place)
+    pid = written_pid(place)
     if pid is None:
         return
     with contextlib.suppress(ChildProcessError, OSError):
