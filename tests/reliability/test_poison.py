@@ -72,7 +72,7 @@ def _poison(tool: str, number: int = 0, **fields: object) -> Execution:
 def _other_work_goes_on() -> None:
     make_agent("other")
     for number in range(4):
-        execution = start(step("b", capabilities=["other"]), key="other")
+        execution = start(step("b", capabilities=["other"]), key="other", retry_policy=TWICE)
         until(lambda execution=execution: _state(execution) == "completed", PATIENCE_SECONDS)
         assert task(execution, "b").attempt <= ATTEMPTS, number
 
