@@ -12,6 +12,7 @@ from django.db import connection, transaction
 from agents import housekeeping, runner
 from tests.engine.conftest import at_work, together, wait_for_end
 from tests.factories import chain, kinds, make_agent, start, states, step, task
+from tests.ops.waiting import until
 from tests.tools import Gate
 from workflows import clock
 from workflows.engine import advancing, claiming, sessions, timers
@@ -193,7 +194,8 @@ def test_a_session_whose_lease_ran_out_loses_its_work_and_its_late_result(
         assert waiting.entered.wait(10)
         with connection.cursor() as cursor:
             cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
-        assert sessions.reap() == 1
+        # Passed over while an exchange of the session is under way.
+        until(lambda: sessions.reap() == 1)
         with at_work():
             waiting.opened.set()
             wait_for_end(execution)
