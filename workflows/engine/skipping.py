@@ -8,10 +8,9 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 
 from workflows.errors import IllegalTransition, UnknownTask
-from workflows.graph import routing
 from workflows.models import Execution, State, Task
 
-from . import executions, graphs, inputs, interventions, tasks, tokens, transitions
+from . import executions, inputs, interventions, tasks, tokens, transitions
 
 SKIPPABLE = (State.PENDING, State.PAUSED, State.FAILED)
 
@@ -41,11 +40,10 @@ def skip(
             raise IllegalTransition(task.state, State.COMPLETED, str(task))
         tasks.check_four_eyes(execution, task, by)
         inputs.check(given)
-        _check_way_on(execution, task, given)
+        tasks.check_way_on(execution, task, given)
         who = transitions.actor(by)
         transitions.record([_entry(task, dict(given), who, reason)])
         tasks.finish(execution, task, dict(given), by=who, reason=reason)
-        tasks.check_completed(task)
         return executions.written(execution, [])
 
 
@@ -54,13 +52,6 @@ def may_skip(execution: Execution, task: Task) -> bool:
     has_come = task.state != State.PENDING or task.waits_on == 0 or task.attempt > 0
     is_over = execution.is_final or not tokens.is_open(execution, task)
     return task.state in SKIPPABLE and has_come and not is_over
-
-
-def _check_way_on(execution: Execution, task: Task, given: Mapping[str, Any]) -> None:
-    """Raise InvalidExpression now: completing would turn it into a failure of the task."""
-    graph = graphs.of(execution.version_id)
-    if graph.is_plain:
-        routing.leave(graph, task.node, given, execution.variables)
 
 
 def _entry(task: Task, given: dict[str, Any], who: str, reason: str) -> transitions.Entry:

@@ -86,9 +86,8 @@ def complete(
             if not may_be_completed(execution, task):
                 raise IllegalTransition(task.state, State.COMPLETED, str(task))
             check_four_eyes(execution, task, by)
-            _check_expressions(execution, task, given)
+            _check_output(execution, task, given)
             finish(execution, task, given, by=transitions.actor(by), reason=reason)
-            check_completed(task)
             return executions.written(execution, [])
     except NotAllowed as error:
         who = transitions.actor(by)
@@ -115,12 +114,23 @@ def check_four_eyes(execution: Execution, task: Task, by: AbstractBaseUser | Non
         raise NotAllowed("You started this execution: another person has to decide or skip this.")
 
 
+def check_way_on(execution: Execution, task: Task, output: Mapping[str, Any]) -> None:
+    """Raise InvalidExpression now: completing would turn it into a failure of the task.
+
+    A token graph is routed over its marking only; there `finish` sees what came of it.
+    """
+    graph = graphs.of(execution.version_id)
+    if graph.is_plain:
+        routing.leave(graph, task.node, output, execution.variables)
+
+
 def finish(
     execution: Execution, task: Task, output: dict[str, Any], *, by: str, reason: str
 ) -> None:
     """FAILED -> PENDING -> RUNNING -> COMPLETED, or the part of it that is left, at one go.
 
     A failed execution goes on unless another task of it has failed; the execution is locked.
+    Raises InvalidInput, which takes everything back, if the output of a token graph led nowhere.
     """
     had_failed = execution.state == State.FAILED
     if task.state == State.FAILED:
@@ -135,10 +145,6 @@ def finish(
     elif had_failed:
         transitions.end(execution.pk)
     execution.refresh_from_db()
-
-
-def check_completed(task: Task) -> None:
-    """Raise InvalidInput, which takes everything back, if the output led nowhere."""
     task.refresh_from_db()
     if task.state == State.FAILED:
         raise InvalidInput([f"output: {task.error}"])
@@ -148,6 +154,13 @@ def complete_by_hand(task: Task, output: dict[str, Any], *, by: str, reason: str
     """Complete a running task that no session holds; its execution is locked."""
     done = advancing.Completed(output, by=by, reason=reason)
     advancing.report(None, [(claiming.in_hand(task), done)])
+
+
+def _check_output(execution: Execution, task: Task, output: Mapping[str, Any]) -> None:
+    try:
+        check_way_on(execution, task, output)
+    except InvalidExpression as error:
+        raise InvalidInput([f"output: {error}"]) from error
 
 
 def _checked(output: Any) -> Mapping[str, Any]:
@@ -160,17 +173,6 @@ def _checked(output: Any) -> Mapping[str, Any]:
     if size > LARGEST_OUTPUT:
         raise InvalidInput([f"output: {size} bytes; {LARGEST_OUTPUT} is the limit"])
     return output
-
-
-def _check_expressions(execution: Execution, task: Task, output: Mapping[str, Any]) -> None:
-    """What cannot be routed would fail the task again: it is refused instead."""
-    graph = graphs.of(execution.version_id)
-    if not graph.is_plain:
-        return  # routed over its marking only: `check_completed` sees what came of it
-    try:
-        routing.leave(graph, task.node, output, execution.variables)
-    except InvalidExpression as error:
-        raise InvalidInput([f"output: {error}"]) from error
 
 
 def _task(execution: Execution, task_id: int | str) -> Task | None:
