@@ -12,7 +12,6 @@ import os
 import queue as stdlib_queue
 import select
 import signal
-import socket
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -62,8 +61,6 @@ def work() -> int:
     Survives a restart of PostgreSQL. A wake-up too many finds its host's slots taken and ends.
     A handler that never returns takes its process with it: another one fills the slot.
     """
-    if queue.live_sessions(socket.gethostname()) >= settings.WORKERS:
-        return 0
     end = End(time.monotonic() + SLICE_SECONDS, HANGS_AFTER_LEASES * settings.LEASE_SECONDS)
     signal.signal(LAST_CALL, end.come_now)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
@@ -77,15 +74,17 @@ def work() -> int:
 
 def _work_until(end: End) -> int:
     steps, told_at = 0, -OUTAGE_TOLD_SECONDS
-    kept: stdlib_queue.SimpleQueue[Late] = stdlib_queue.SimpleQueue()
+    kept: Kept = stdlib_queue.SimpleQueue()
     while not end.has_come or _must_stay(end):
         end.put_off_alarm()
-        slot = Slot(end, kept)
+        slot = Slot(end, kept, slots=settings.WORKERS)
         try:
             lanes.refresh_repeatability()  # what a tool declares may have changed with the code
             steps += slot.run()
             if slot.is_clogged:
                 _end_process()
+        except sessions.NoFreeSlot:
+            return steps
         except (OperationalError, InterfaceError) as error:
             if time.monotonic() - told_at > OUTAGE_TOLD_SECONDS:
                 log.warning("The database went away; trying again. %s", str(error).strip())
@@ -134,16 +133,18 @@ def _end_process() -> NoReturn:
 
 # A result that its session could not report, with the session's id.
 Late = tuple[int, Work, advancing.Result]
+Kept = stdlib_queue.SimpleQueue[Late]
 
 
 class Slot:
     """One session from open to close.
 
-    `kept` are results that earlier sessions of this process could not report.
+    `kept` are results that earlier sessions of this process could not report; `slots`, how many
+    sessions its host may have.
     """
 
-    def __init__(self, end: End, kept: stdlib_queue.SimpleQueue[Late] | None = None) -> None:
-        self.end = end
+    def __init__(self, end: End, kept: Kept | None = None, slots: int | None = None) -> None:
+        self.end, self.slots = end, slots
         self.kept = stdlib_queue.SimpleQueue() if kept is None else kept
         self.results: list[tuple[Work, advancing.Result]] = []
         self.finished: stdlib_queue.SimpleQueue[tuple[Work, Outcome]] = stdlib_queue.SimpleQueue()
@@ -159,7 +160,12 @@ class Slot:
 
     def run(self, *, until_quiet: bool = False) -> int:
         """Work until the slice ends (or nothing is left); returns the number of steps reported."""
-        self.session = sessions.open_session()
+        try:
+            self.session = sessions.open_session(self.slots)
+        except sessions.NoFreeSlot:
+            self._hang_up()
+            self._report_kept()
+            raise
         self.house = Housekeeping(self.session)
         pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="agent")
         try:

@@ -76,6 +76,23 @@ def test_a_living_session_is_left_alone() -> None:
     assert states(execution) == {"a": "completed"}
 
 
+def test_of_many_wake_ups_at_once_a_host_keeps_as_many_sessions_as_it_has_slots() -> None:
+    asked, answered = threading.Barrier(6), threading.Barrier(6)
+
+    def wake_up() -> bool:
+        connection.ensure_connection()
+        asked.wait()
+        try:
+            sessions.open_session(slots=2)
+            return True
+        except sessions.NoFreeSlot:
+            return False
+        finally:
+            answered.wait()  # a connection that closes gives its slot back
+
+    assert sorted(together(*[wake_up] * 6)) == [False] * 4 + [True] * 2
+
+
 def test_a_session_whose_work_was_taken_back_is_lent_nothing() -> None:
     make_agent()
     start(*chain("a"))
