@@ -1,4 +1,4 @@
-"""A step in a process of its own: its outcome comes back, and its end is told apart from a failure."""
+"""A step in a process of its own: what came of it is told, and its end is no ordinary failure."""
 
 from __future__ import annotations
 
