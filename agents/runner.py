@@ -290,9 +290,7 @@ class Slot:
             while True:
                 work, outcome = self.finished.get_nowait()
                 self.due.pop((work.task_id, work.fence), None)
-                results.append(
-                    (work, attempts.result(outcome) if outcome else sessions.lost(work.task_id))
-                )
+                results.append((work, attempts.result(outcome)))
         self.in_flight -= len(results)
         return results
 
