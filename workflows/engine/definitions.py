@@ -19,6 +19,7 @@ from workflows.graph.validation import Problem
 from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 
 from . import transitions, trigger_settings, triggers
+from .ways import dependencies, way_problems, ways_in
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -50,11 +51,15 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     """The graph of a draft; dependencies on unknown tasks are left out (see `problems`)."""
     tasks = list(workflow.task_definitions.all() if rows is None else rows)
     index = {task.key: position for position, task in enumerate(tasks)}
-    flows = [
-        Flow(index[name], position, when, is_default)
+    ways = [
+        (way, position)
         for position, task in enumerate(tasks)
-        for name, when, is_default in ways_in(task)
-        if name in index
+        for way in ways_in(task)
+        if way.task in index
+    ]
+    flows = [
+        Flow(index[way.task], position, way.when, way.is_default, way.name)
+        for way, position in sorted(ways, key=lambda one: one[0].order)
     ]
     return Graph(
         nodes=tuple(_node(task, index) for task in tasks),
@@ -65,23 +70,6 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
         timeout_minutes=workflow.timeout_minutes,
         retry_policy=workflow.retry_policy or {},
     )
-
-
-def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
-    """(key of the task before it, condition or "") of a draft task."""
-    return [(key, when) for key, when, _ in ways_in(task)]
-
-
-def ways_in(task: TaskDefinition) -> list[tuple[str, str, bool]]:
-    """`dependencies`, each also with whether it is the default way out of the task before it."""
-    ways = []
-    for item in task.depends_on or []:
-        if isinstance(item, Mapping):
-            when = str(item.get("when") or "")
-            ways.append((str(item.get("task", "")), when, item.get("default") is True))
-        else:
-            ways.append((str(item), "", False))
-    return ways
 
 
 def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
@@ -201,12 +189,18 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         event=task.event or {},
         loop=task.loop or {},
         calls=task.calls or {},
+        scope=task.scope or {},
     )
 
 
 def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
     keys = {row.key for row in rows}
-    return [
+    said = [
+        Problem(row.key, "depends_on", message)
+        for row in rows
+        for message in way_problems(row)
+    ]
+    return said + [
         Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
         for row in rows
         for name, _ in dependencies(row)
@@ -335,6 +329,7 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         event=task.get("event") or {},
         loop=task.get("loop") or {},
         calls=task.get("calls") or {},
+        scope=task.get("scope") or {},
     )
 
 
