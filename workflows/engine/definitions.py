@@ -196,21 +196,23 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
 def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
     keys = {row.key for row in rows}
     said = [
-        Problem(row.key, "depends_on", message)
-        for row in rows
-        for message in way_problems(row)
+        Problem(row.key, "depends_on", message) for row in rows for message in way_problems(row)
     ]
-    return said + [
-        Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for name, _ in dependencies(row)
-        if name not in keys
-    ] + [
-        Problem(row.key, field, f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for field in ("parent", "attached_to", "compensates")
-        if (name := getattr(row, field)) and name not in keys
-    ]
+    return (
+        said
+        + [
+            Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for name, _ in dependencies(row)
+            if name not in keys
+        ]
+        + [
+            Problem(row.key, field, f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for field in ("parent", "attached_to", "compensates")
+            if (name := getattr(row, field)) and name not in keys
+        ]
+    )
 
 
 def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:

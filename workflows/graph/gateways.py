@@ -7,7 +7,7 @@ from typing import Any
 
 from workflows.errors import InvalidExpression
 
-from . import expressions
+from . import ad_hoc, expressions
 from .game import Game
 from .shape import EXCLUSIVE, INCLUSIVE, PARALLEL, Graph
 
@@ -119,6 +119,6 @@ def stuck(game: Game) -> tuple[int, ...]:
     if marking.ended or marking.armed or not marking.parked:
         return ()
     containers = marking.scopes.keys()
-    if any(seq not in containers for seq in marking.open):
+    if any(seq not in containers or ad_hoc.is_offering(game, seq) for seq in marking.open):
         return ()
     return tuple(sorted({node for _, node in marking.parked}))

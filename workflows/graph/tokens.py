@@ -18,10 +18,29 @@ from .moves import Move, Stuck
 from .shape import BOUNDARY, EVENT_GATEWAY, Graph
 
 
-def start(graph: Graph, marking: Marking, variables: dict[str, Any]) -> list[Move]:
-    """Begin a run; raises InvalidExpression when what the process waits for cannot be told."""
+def start(
+    graph: Graph,
+    marking: Marking,
+    variables: dict[str, Any],
+    at: int | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> list[Move]:
+    """Begin a run; raises InvalidExpression when what the process waits for cannot be told.
+
+    `at`: at the one start whose event has happened and has brought `payload`.
+    """
     game = Game(graph, marking, variables)
-    activities.begin(game)
+    activities.begin(game, at, payload or {})
+    return _drained(game)
+
+
+def activate(
+    graph: Graph, marking: Marking, seq: int, node: int, variables: dict[str, Any]
+) -> list[Move]:
+    """Somebody has chosen a node that an open ad-hoc sub-process offers."""
+    game = Game(graph, marking, variables)
+    game.scope(seq).live += 1
+    activities.enter(game, node, seq)
     return _drained(game)
 
 
@@ -91,6 +110,11 @@ def cancel(
 
 def _fire(game: Game, number: int, handler: Handler, payload: Mapping[str, Any]) -> None:
     node = game.graph.nodes[handler.node]
+    if node.event.get("parallel"):
+        together = events.gathered(game, number, handler, payload)
+        if together is None:
+            return
+        payload = together
     if node.is_event_scope:
         _repeat(game, number, handler)
         activities.react(game, handler.host, handler.node, payload)
@@ -162,7 +186,7 @@ def _conditions_changed(game: Game) -> bool:
 
 
 def _holds(game: Game, handler: Handler) -> bool:
-    source = str(game.graph.nodes[handler.node].event.get("condition", "false"))
+    source = str(events.described(game, handler).get("condition", "false"))
     try:
         return expressions.holds(source, game.seen(handler.host), {})
     except InvalidExpression:
