@@ -14,7 +14,7 @@ from .executions import (
 )
 from .explaining import explain
 from .forking import may_rerun_from, rerun_from, variables_before
-from .intake import publish_event, receive_event
+from .intake import evaluate_conditions, publish_event, receive_event
 from .messages import publish_message, publish_signal
 from .moving import move_to_version, newer_versions, plan_move
 from .skipping import may_skip, skip
@@ -31,6 +31,7 @@ __all__ = [
     "complete",
     "create_batch",
     "decide",
+    "evaluate_conditions",
     "explain",
     "get_execution_status",
     "intake_refusal",

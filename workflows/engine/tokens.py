@@ -35,17 +35,17 @@ from .writing import Run
 DEADLINE = "execution_timeout"  # the error kind that nothing within an execution catches
 
 
-def begin(execution_id: int, priority: int | None) -> None:
+def begin(execution_id: int, priority: int | None, at: int | None = None) -> None:
     """Put the first tokens of an execution that has just been inserted on their way.
 
-    An explicit `priority` holds for all its tasks. Raises InvalidInput when it cannot be told
-    what the process waits for.
+    An explicit `priority` holds for all its tasks. `at`: at this start, whose event has brought the
+    input. Raises InvalidInput when it cannot be told what the process waits for.
     """
     execution = Execution.objects.get(pk=execution_id)
     graph = graphs.of(execution.version_id)
     run = Run(execution, graph, Marking(priority=priority), dict(execution.variables))
     try:
-        run.moves = tokens.start(graph, run.marking, run.variables)
+        run.moves = tokens.start(graph, run.marking, run.variables, at, execution.input)
     except InvalidExpression as error:
         raise InvalidInput([str(error)]) from error
     _write([run])
