@@ -73,6 +73,10 @@ class AlreadyDecided(StaleState):
     """This approval has already been decided."""
 
 
+class NotOffered(WrongState):
+    """This is not to be chosen here, or not now."""
+
+
 class IllegalTransition(WorkflowError):
     """This change of state is not allowed."""
 

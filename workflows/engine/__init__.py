@@ -2,6 +2,7 @@
 
 from .admission import intake_refusal, pause_intake, resume_intake
 from .batches import cancel_batch, create_batch
+from .choosing import activate, offered
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow
 from .events import off_event, on_event
@@ -24,6 +25,7 @@ from .triggers import register_trigger
 from .variables import set_variables
 
 __all__ = [
+    "activate",
     "cancel",
     "cancel_batch",
     "check_input",
@@ -41,6 +43,7 @@ __all__ = [
     "newer_versions",
     "off_event",
     "on_event",
+    "offered",
     "pause",
     "pause_intake",
     "plan_move",

@@ -63,7 +63,9 @@ def receive_sent(
     """
     found = starts.waiting(kind, name)
     if found:
-        event = _insert(name, payload, None, by, found, firing.depth_behind(origin) if origin else 0)
+        event = _insert(
+            name, payload, None, by, found, firing.depth_behind(origin) if origin else 0
+        )
         transaction.on_commit(partial(_fire, event), robust=True)
     return found
 

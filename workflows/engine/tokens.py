@@ -12,7 +12,8 @@ from django.db import transaction
 
 from workflows import clock
 from workflows.errors import InvalidExpression, InvalidInput
-from workflows.graph import moves, tokens
+from workflows.graph import ad_hoc, moves, tokens
+from workflows.graph.game import Game
 from workflows.graph.marking import INCIDENT, Marking
 from workflows.graph.shape import CALL, WORK
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
@@ -92,6 +93,22 @@ def cancel(execution: Execution, task: Task, *, by: str, reason: str) -> None:
     if seq in run.marking.open:
         run.moves = tokens.cancel(run.graph, run.marking, seq, reason, run.variables)
         _write([run])
+
+
+def offered(execution: Execution, task: Task) -> tuple[int, ...]:
+    """The nodes that an open ad-hoc sub-process offers now."""
+    run = _run(execution)
+    if seq_of(task.pk) not in run.marking.open:
+        return ()
+    return ad_hoc.offered(Game(run.graph, run.marking, run.variables), seq_of(task.pk))
+
+
+def activate(execution: Execution, task: Task, node: int, *, by: str) -> None:
+    """Begin a node that an ad-hoc sub-process of a locked execution offers."""
+    run = _run(execution, by)
+    seq = seq_of(task.pk)
+    run.moves = tokens.activate(run.graph, run.marking, seq, node, run.variables)
+    _write([run])
 
 
 def answer(task: Task, output: Mapping[str, Any]) -> None:

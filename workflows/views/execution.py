@@ -16,6 +16,7 @@ from workflows.audit import rebuild
 from workflows.audit.rebuild import Row
 from workflows.engine import tokens
 from workflows.engine.explaining import Surroundings
+from workflows.graph.shape import SCOPE, Node
 from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
@@ -156,6 +157,7 @@ def _present(
             task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)
         },
         "skippable": {task.pk for task in tasks if _may_skip(run, task)},
+        "choices": _choices(run, tasks),
     }
 
 
@@ -191,6 +193,7 @@ def _parts(
         "waits": {},
         "rerunnable": set(),
         "skippable": set(),
+        "choices": {},
     }
 
 
@@ -212,6 +215,13 @@ def _passed(told: list[Row], until: int | None) -> dict[str, set[str]]:
 def _rerunnable(run: Execution, tasks: list[Task]) -> set[int]:
     """A token graph cannot be forked: where its tokens were is not kept."""
     return {task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)}
+
+
+def _choices(run: Execution, tasks: list[Task]) -> dict[int, list[Node]]:
+    """What may be begun by hand in each open ad-hoc sub-process, by its task's id."""
+    scopes = [one for one in tasks if one.kind == SCOPE and one.state == State.RUNNING]
+    found = {task.pk: engine.offered(run, task) for task in scopes}
+    return {pk: nodes for pk, nodes in found.items() if nodes}
 
 
 def _may_skip(run: Execution, task: Task) -> bool:
