@@ -263,18 +263,26 @@ def test_an_event_begins_only_at_its_own_start() -> None:
     assert [one.kind for one in moved if isinstance(one, moves.Armed)] == ["signal"]
 
 
+BELL = {"type": "signal", "name": "bell"}
+
+
+def scope(kind: str, *inner: dict[str, Any], **fields: Any) -> list[dict[str, Any]]:
+    inside = [{**node, "parent": "s"} for node in inner]
+    return [of("s", "scope", scope={"type": kind, **fields}), *inside]
+
+
 @pytest.mark.parametrize(
     ("nodes", "field"),
     [
-        ([of("s", "scope"), of("x", "start", parent="s", event={"type": "signal", "name": "b"})], "event"),
-        ([of("s", "scope", scope={"type": "sticky"}), of("x", parent="s")], "scope"),
+        ([of("s", "scope"), of("x", "start", parent="s", event=BELL)], "event"),
+        (scope("sticky", of("x")), "scope"),
         ([of("a", scope={"type": "transaction"})], "scope"),
         ([of("e", "end", event=CANCEL)], "event"),
         ([of("a"), of("e", "boundary", attached_to="a", event=CANCEL)], "event"),
-        ([of("s", "scope", scope={"type": "transaction"}), of("e", "end", parent="s", event=CANCEL)], "event"),
-        ([of("s", "scope", scope={"type": "ad_hoc"})], "kind"),
-        ([of("s", "scope", scope={"type": "ad_hoc"}), of("a", parent="s"), of("e", "end", parent="s")], "kind"),
-        ([of("s", "scope", scope={"type": "ad_hoc", "completion": "1 +"}), of("a", parent="s")], "scope"),
+        (scope("transaction", of("e", "end", event=CANCEL)), "event"),
+        (scope("ad_hoc"), "kind"),
+        (scope("ad_hoc", of("a"), of("e", "end")), "kind"),
+        (scope("ad_hoc", of("a"), completion="1 +"), "scope"),
         ([of("t", "start", event={"type": "timer", "duration": "wait"})], "event"),
         ([of("t", "start", event={"type": "timer", "cron": "* *"})], "event"),
         ([of("t", "start", event=both(True))], "event"),

@@ -63,7 +63,7 @@ def _open(execution: Execution, task_id: int | str) -> Task | None:
 
 def _refusal(node_key: str, task: Task, keys: list[str]) -> str:
     if not keys:
-        return f"“{task.name}” offers nothing now: what runs in it has to be done first, or it is over."
+        return f"“{task.name}” offers nothing now: what runs in it has to be done first."
     return f"“{node_key}” is not offered by “{task.name}”; these are: {', '.join(keys)}."
 
 

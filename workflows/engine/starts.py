@@ -1,4 +1,4 @@
-"""Starts of a process that events begin: the triggers that publishing makes of them, and which is meant.
+"""Starts that events begin: the triggers that publishing makes of them, and which one is meant.
 
 A trigger's config names the start (`start`) and how it is told (`by`: message, signal, conditional;
 a schedule needs no word). People may set its filter and mapping and pause it; the rest is the
