@@ -57,6 +57,10 @@ class NotForTokens(WorkflowError):
     """This cannot be done to a process with gateways, loops or events."""
 
 
+class CannotRerun(WorkflowError):
+    """Nothing can be run again from this step alone."""
+
+
 class NotAllowed(WorkflowError):
     """You do not have the permission for this."""
 

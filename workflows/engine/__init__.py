@@ -14,7 +14,7 @@ from .executions import (
     retry,
 )
 from .explaining import explain
-from .forking import may_rerun_from, rerun_from, variables_before
+from .forking import may_rerun_from, rerun_from, rerunnable, variables_before
 from .intake import evaluate_conditions, publish_event, receive_event
 from .messages import publish_message, publish_signal
 from .moving import move_to_version, newer_versions, plan_move
@@ -56,6 +56,7 @@ __all__ = [
     "register_trigger",
     "register_workflow",
     "rerun_from",
+    "rerunnable",
     "resume",
     "resume_intake",
     "retry",

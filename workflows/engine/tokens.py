@@ -15,6 +15,7 @@ from workflows.errors import InvalidExpression, InvalidInput
 from workflows.graph import ad_hoc, moves, tokens
 from workflows.graph.game import Game
 from workflows.graph.marking import INCIDENT, Marking
+from workflows.graph.rerunning import Entry
 from workflows.graph.shape import CALL, WORK
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
@@ -47,6 +48,20 @@ def begin(execution_id: int, priority: int | None, at: int | None = None) -> Non
     run = Run(execution, graph, Marking(priority=priority), dict(execution.variables))
     try:
         run.moves = tokens.start(graph, run.marking, run.variables, at, execution.input)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
+    _write([run])
+
+
+def begin_within(
+    execution_id: int, entry: Entry, came: Sequence[Mapping[int, Sequence[int]]]
+) -> None:
+    """Begin a fork that has just been inserted at one node. Raises InvalidInput, as `begin`."""
+    execution = Execution.objects.get(pk=execution_id)
+    graph = graphs.of(execution.version_id)
+    run = Run(execution, graph, Marking(), dict(execution.variables))
+    try:
+        run.moves = tokens.start_within(graph, run.marking, run.variables, entry, came)
     except InvalidExpression as error:
         raise InvalidInput([str(error)]) from error
     _write([run])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.errors import InvalidExpression
@@ -11,6 +11,7 @@ from . import ad_hoc, events, expressions, gateways, loops, scopes, throwing
 from .game import MAX_PASSES, Game
 from .marking import BODY, INCIDENT, ROOT, STEP, UNDOING
 from .moves import Called, Completed, Ended, Failed
+from .rerunning import Entry
 from .shape import CALL, END, GATEWAYS, INCLUSIVE, PASS, START, THROW
 
 PASSED = GATEWAYS | {START, PASS}
@@ -27,6 +28,25 @@ def begin(game: Game, at: int | None, payload: Mapping[str, Any]) -> None:
     else:
         game.scope(ROOT).live += 1
         gateways.split(game, at, ROOT, payload)
+
+
+def begin_within(game: Game, entry: Entry, came: Sequence[Mapping[int, Sequence[int]]]) -> None:
+    """A token at a node, in new scopes, and tokens at joins behind it; raises InvalidExpression."""
+    events.arm(game, ROOT, events.plans_within(game, None, game.variables))
+    scope = ROOT
+    for level, place in enumerate(entry.path):
+        gateways.set_down(game, scope, came[level])
+        seen = game.seen(scope)
+        around, within = (
+            events.plans_around(game, place, scope),
+            events.plans_within(game, place, seen),
+        )
+        game.scope(scope).live += 1
+        scope = game.open(place, scope)
+        events.arm(game, scope, [*around, *within])
+    gateways.set_down(game, scope, came[-1])
+    game.scope(scope).live += 1
+    enter(game, entry.node, scope)
 
 
 def arrive(game: Game, flow: int, scope: int) -> None:

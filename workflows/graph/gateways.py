@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.errors import InvalidExpression
@@ -74,6 +74,14 @@ def park(game: Game, flow: int, node: int, scope: int) -> bool:
     if game.graph.nodes[node].kind == INCLUSIVE:
         return False
     return len(waiting) == len(game.structure.entries[node])
+
+
+def set_down(game: Game, scope: int, came: Mapping[int, Sequence[int]]) -> None:
+    """Let tokens wait at joins (join -> flows), as if they had just come."""
+    for node, flows in came.items():
+        if flows:
+            game.marking.parked[scope, node] = dict.fromkeys(flows, 1)
+            game.scope(scope).live += len(flows)
 
 
 def joined(game: Game, node: int, scope: int) -> None:

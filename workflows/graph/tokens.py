@@ -6,7 +6,7 @@ to write, in order. Nothing here reads a clock or a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.errors import InvalidExpression
@@ -15,6 +15,7 @@ from . import activities, events, expressions, gateways, scopes, throwing
 from .game import Game
 from .marking import Handler, Marking
 from .moves import Move, Stuck
+from .rerunning import Entry
 from .shape import BOUNDARY, EVENT_GATEWAY, Graph
 
 
@@ -31,6 +32,22 @@ def start(
     """
     game = Game(graph, marking, variables)
     activities.begin(game, at, payload or {})
+    return _drained(game)
+
+
+def start_within(
+    graph: Graph,
+    marking: Marking,
+    variables: dict[str, Any],
+    entry: Entry,
+    came: Sequence[Mapping[int, Sequence[int]]],
+) -> list[Move]:
+    """Begin a run at one node, with the sub-processes around it open; raises InvalidExpression.
+
+    `came`: per level, as in `entry`, the flows into joins on which a token waits already.
+    """
+    game = Game(graph, marking, variables)
+    activities.begin_within(game, entry, came)
     return _drained(game)
 
 

@@ -153,9 +153,7 @@ def _present(
         "why": explained(now, events, user),
         "waits": waits(now),
         "approvals": now.approvals,
-        "rerunnable": {
-            task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)
-        },
+        "rerunnable": engine.rerunnable(run, tasks),
         "skippable": {task.pk for task in tasks if _may_skip(run, task)},
         "choices": _choices(run, tasks),
     }
@@ -210,11 +208,6 @@ def _passed(told: list[Row], until: int | None) -> dict[str, set[str]]:
         if row.kind == "token.passed" and (until is None or row.seq <= until):
             found.setdefault(row.key, set()).update((row.data or {}).get("to", ()))
     return found
-
-
-def _rerunnable(run: Execution, tasks: list[Task]) -> set[int]:
-    """A token graph cannot be forked: where its tokens were is not kept."""
-    return {task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)}
 
 
 def _choices(run: Execution, tasks: list[Task]) -> dict[int, list[Node]]:
