@@ -53,10 +53,6 @@ class UnknownTrigger(WorkflowError):
     """There is no such trigger."""
 
 
-class NotForTokens(WorkflowError):
-    """This cannot be done to a process with gateways, loops or events."""
-
-
 class CannotRerun(WorkflowError):
     """Nothing can be run again from this step alone."""
 

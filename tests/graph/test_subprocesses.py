@@ -287,7 +287,9 @@ def scope(kind: str, *inner: dict[str, Any], **fields: Any) -> list[dict[str, An
         ([of("t", "start", event={"type": "timer", "cron": "* *"})], "event"),
         ([of("t", "start", event=both(True))], "event"),
         ([of("t", "catch", event={"type": "multiple", "events": []})], "event"),
-        ([of("t", "throw", event={"type": "multiple", "events": [{"type": "timer"}] * 2})], "event"),
+        ([of("t", "catch", event={"type": "multiple", "events": 7})], "event"),
+        ([of("t", "catch", event={"type": ["timer"]})], "event"),
+        ([of("t", "throw", event={"type": "multiple", "events": [BELL, 1]})], "event"),
     ],
 )  # fmt: skip
 def test_what_cannot_be_carried_out_is_refused_by_name(

@@ -1,4 +1,4 @@
-"""Forks of token graphs: a token at one node, in its scopes, and what had come to joins behind it."""
+"""Forks of token graphs: a token at one node, and those that had come to joins behind it."""
 
 from __future__ import annotations
 
@@ -33,8 +33,9 @@ def check(origin: Execution, task: Task) -> None:
 
 
 def rerunnable(origin: Execution, tasks: Iterable[Task]) -> set[int]:
-    """Which of an execution's tasks a fork can begin at, as far as the graph tells: the last of each
-    node, by id.
+    """Which of an execution's tasks a fork can begin at, by id, as far as the graph tells.
+
+    Of the visits of a node it is the last one.
     """
     graph = graphs.of(origin.version_id)
     last = {task.node: task for task in sorted(tasks, key=lambda task: task.pk)}

@@ -16,7 +16,7 @@ from workflows.graph import ad_hoc, moves, tokens
 from workflows.graph.game import Game
 from workflows.graph.marking import INCIDENT, Marking
 from workflows.graph.rerunning import Entry
-from workflows.graph.shape import CALL, WORK
+from workflows.graph.shape import CALL, WORK, Graph
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
 
@@ -62,6 +62,19 @@ def begin_within(
     run = Run(execution, graph, Marking(), dict(execution.variables))
     try:
         run.moves = tokens.start_within(graph, run.marking, run.variables, entry, came)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
+    _write([run])
+
+
+def move(execution: Execution, old: Graph, *, by: str) -> None:
+    """Go on over the graph of the version that a locked execution has been moved to.
+
+    Raises InvalidInput when it cannot be told what is waited for there.
+    """
+    run = _run(execution, by)
+    try:
+        run.moves = tokens.moved(old, run.graph, run.marking, run.variables)
     except InvalidExpression as error:
         raise InvalidInput([str(error)]) from error
     _write([run])

@@ -84,7 +84,7 @@ def _event(graph: Graph, node: Node) -> Iterator[Problem]:
     if not event and node.kind in MAY_BE_WITHOUT:
         return
     kind = event.get("type", "none" if node.kind in MAY_BE_WITHOUT - {SCOPE} else None)
-    if kind not in allowed:
+    if not isinstance(kind, str) or kind not in allowed:
         expected = ", ".join(sorted(allowed))
         yield Problem(node.key, "event", f"Its type is {kind!r}; one of {expected} was expected.")
         return
@@ -108,7 +108,7 @@ def _multiple(graph: Graph, node: Node) -> Iterator[Problem]:
         return
     allowed = PARTS[node.kind] & (WAITS if is_parallel else PARTS[node.kind])
     for part in parts:
-        if not isinstance(part, Mapping) or part.get("type") not in allowed:
+        if not isinstance(part, Mapping) or str(part.get("type")) not in allowed:
             expected = ", ".join(sorted(allowed))
             message = f"{part!r:.100} is none of the events that may be together: {expected}."
             yield Problem(node.key, "event", message)

@@ -72,7 +72,9 @@ class Node:
     def parts(self) -> tuple[Mapping[str, Any], ...]:
         """The events that it waits for or throws: those of a multiple one, else its own, if any."""
         if self.event.get("type") == MULTIPLE:
-            return tuple(self.event.get("events") or ())
+            several = self.event.get("events")
+            listed = several if isinstance(several, list | tuple) else ()
+            return tuple(one for one in listed if isinstance(one, Mapping))
         return (self.event,) if self.event else ()
 
     @property

@@ -11,7 +11,7 @@ from typing import Any
 
 from workflows.errors import InvalidExpression
 
-from . import activities, events, expressions, gateways, scopes, throwing
+from . import activities, events, expressions, gateways, scopes, throwing, token_moving
 from .game import Game
 from .marking import Handler, Marking
 from .moves import Move, Stuck
@@ -48,6 +48,16 @@ def start_within(
     """
     game = Game(graph, marking, variables)
     activities.begin_within(game, entry, came)
+    return _drained(game)
+
+
+def moved(old: Graph, graph: Graph, marking: Marking, variables: dict[str, Any]) -> list[Move]:
+    """Go on over another graph, whose plan has no problems; raises InvalidExpression."""
+    token_moving.carried_over(old, graph, marking)
+    game = Game(graph, marking, variables)
+    for scope, node in token_moving.settle(old, game):
+        gateways.joined(game, node, scope)
+        activities.enter(game, node, scope)
     return _drained(game)
 
 

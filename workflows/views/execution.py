@@ -226,12 +226,7 @@ def _may_move(request: HttpRequest, run: Execution) -> bool:
     """Whether it can be moved to what is published now, as far as the page needs to know."""
     newest = run.workflow.published_id
     is_newer = newest is not None and newest not in (run.version_id, run.version.arranges_id)
-    return (
-        is_newer
-        and run.marking is None
-        and not run.is_final
-        and request.user.has_perm(access.OPERATE)
-    )
+    return is_newer and not run.is_final and request.user.has_perm(access.OPERATE)
 
 
 def _forks(told: list[Row]) -> list[int]:

@@ -20,7 +20,6 @@ from .refusals import answered
 from .repairing import changes, listed, task_of
 from .verbs import RISK
 
-
 BY_STEPS = (
     gettext_lazy("Results of completed steps before and beside it are copied, not run again."),
     gettext_lazy("This step, all after it, and what had not completed beside it run afresh."),
