@@ -1,7 +1,8 @@
 """Carries between executions: messages, signals, calls of workflows and their answers.
 
 Each is a row that was written with the step it came from. Whoever deletes the row carries it out in
-the same transaction, so it happens once, after a crash too: the sweep finds what is left.
+the same transaction, so it happens once, after a crash too: the sweep finds what is left. What is for
+an execution that has failed waits until somebody retries it.
 """
 
 from __future__ import annotations
@@ -75,7 +76,8 @@ def deliver_due() -> int:
 
 def _deliver() -> int:
     done, last = 0, 0
-    while rows := list(Delivery.objects.filter(pk__gt=last).order_by("pk")[:BATCH]):
+    waiting = Delivery.objects.filter(held_for=None)
+    while rows := list(waiting.filter(pk__gt=last).order_by("pk")[:BATCH]):
         for row in rows:
             last = row.pk
             try:
@@ -90,6 +92,8 @@ def _deliver() -> int:
 def _carry(row: Delivery) -> bool:
     with transaction.atomic():
         execution = _locked(row)
+        if execution is not None and execution.state == State.FAILED:
+            return bool(Delivery.objects.filter(pk=row.pk).update(held_for=execution.pk))
         if not Delivery.objects.filter(pk=row.pk).delete()[0]:
             return False
         _carry_out(row, execution)

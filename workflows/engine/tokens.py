@@ -199,6 +199,12 @@ def conclude(execution: Execution) -> None:
     events.moved(entries)
 
 
+def hold(execution: Execution) -> None:
+    """Nothing begins in a locked execution that fails, and no timer event happens, until a retry."""
+    execution.tasks.filter(is_ready=True).update(is_ready=False)
+    execution.timers.filter(kind=Timer.Kind.EVENT).update(is_held=True)
+
+
 def stop(execution: Execution) -> None:
     """Forget what a locked execution that is being cancelled waits for, and what it has called."""
     Subscription.objects.filter(execution=execution).delete()
@@ -369,7 +375,7 @@ def _concluded(run: Run) -> list[transitions.Entry]:
     new = State.FAILED if run.failure else State.COMPLETED
     execution.timers.filter(kind=Timer.Kind.EXECUTION_TIMEOUT).delete()
     if run.failure:
-        execution.tasks.filter(is_ready=True).update(is_ready=False)
+        hold(execution)
     if execution.parent_task is not None:
         answer_caller(execution, _code(execution) if run.failure else "", run.failure)
     told = {"error": run.failure} if run.failure else {}

@@ -19,16 +19,16 @@ class Migration(migrations.Migration):
         ),
         migrations.AddField(
             model_name="delivery",
-            name="is_held",
-            field=models.BooleanField(db_default=False, default=False),
+            name="held_for",
+            field=models.BigIntegerField(null=True),
         ),
         migrations.AddIndex(
             model_name="delivery",
             index=models.Index(
-                condition=models.Q(("is_held", True)),
-                fields=["execution_id"],
+                condition=models.Q(("held_for__isnull", False)),
+                fields=["held_for"],
                 name="held_deliveries",
             ),
         ),
-        *sql.install("look"),
+        *sql.install("look", "advance"),
     ]
