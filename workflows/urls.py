@@ -6,6 +6,7 @@ from workflows.views import (
     approvals,
     auditing,
     batches,
+    choosing,
     execution,
     executions,
     forking,
@@ -55,6 +56,11 @@ urlpatterns: list[URLPattern] = [
         "executions/<int:execution_id>/tasks/<int:task_id>/rerun/",
         forking.task_rerun,
         name="task_rerun",
+    ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/activate/",
+        choosing.task_activate,
+        name="task_activate",
     ),
     path("executions/<int:execution_id>/move/", moving.execution_move, name="execution_move"),
     path(

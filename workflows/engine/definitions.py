@@ -18,7 +18,8 @@ from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
 from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 
-from . import transitions, trigger_settings, triggers
+from . import starts, transitions, trigger_settings, triggers
+from .ways import dependencies, way_problems, ways_in
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -38,11 +39,13 @@ def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) 
 def problems(workflow: Workflow) -> list[Problem]:
     """Everything that keeps the draft from being published."""
     rows = list(workflow.task_definitions.all())
+    graph = compiled(workflow, rows)
     return [
         *_workflow_problems(workflow),
         *_row_problems(rows),
         *_call_problems(workflow, rows),
-        *validation.problems(compiled(workflow, rows)),
+        *validation.problems(graph),
+        *starts.problems(workflow, graph),
     ]
 
 
@@ -50,11 +53,15 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     """The graph of a draft; dependencies on unknown tasks are left out (see `problems`)."""
     tasks = list(workflow.task_definitions.all() if rows is None else rows)
     index = {task.key: position for position, task in enumerate(tasks)}
-    flows = [
-        Flow(index[name], position, when, is_default)
+    ways = [
+        (way, position)
         for position, task in enumerate(tasks)
-        for name, when, is_default in ways_in(task)
-        if name in index
+        for way in ways_in(task)
+        if way.task in index
+    ]
+    flows = [
+        Flow(index[way.task], position, way.when, way.is_default, way.name)
+        for way, position in sorted(ways, key=lambda one: one[0].order)
     ]
     return Graph(
         nodes=tuple(_node(task, index) for task in tasks),
@@ -65,23 +72,6 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
         timeout_minutes=workflow.timeout_minutes,
         retry_policy=workflow.retry_policy or {},
     )
-
-
-def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
-    """(key of the task before it, condition or "") of a draft task."""
-    return [(key, when) for key, when, _ in ways_in(task)]
-
-
-def ways_in(task: TaskDefinition) -> list[tuple[str, str, bool]]:
-    """`dependencies`, each also with whether it is the default way out of the task before it."""
-    ways = []
-    for item in task.depends_on or []:
-        if isinstance(item, Mapping):
-            when = str(item.get("when") or "")
-            ways.append((str(item.get("task", "")), when, item.get("default") is True))
-        else:
-            ways.append((str(item), "", False))
-    return ways
 
 
 def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
@@ -102,6 +92,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
+        triggers.define_starts(workflow, graph, by=by)
         _record_published(workflow, version, by, comment)
     return version
 
@@ -201,22 +192,30 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         event=task.event or {},
         loop=task.loop or {},
         calls=task.calls or {},
+        scope=task.scope or {},
     )
 
 
 def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
     keys = {row.key for row in rows}
-    return [
-        Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for name, _ in dependencies(row)
-        if name not in keys
-    ] + [
-        Problem(row.key, field, f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for field in ("parent", "attached_to", "compensates")
-        if (name := getattr(row, field)) and name not in keys
+    said = [
+        Problem(row.key, "depends_on", message) for row in rows for message in way_problems(row)
     ]
+    return (
+        said
+        + [
+            Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for name, _ in dependencies(row)
+            if name not in keys
+        ]
+        + [
+            Problem(row.key, field, f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for field in ("parent", "attached_to", "compensates")
+            if (name := getattr(row, field)) and name not in keys
+        ]
+    )
 
 
 def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
@@ -335,6 +334,7 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         event=task.get("event") or {},
         loop=task.get("loop") or {},
         calls=task.get("calls") or {},
+        scope=task.get("scope") or {},
     )
 
 

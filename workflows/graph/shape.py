@@ -18,6 +18,8 @@ ACTIVITIES = WORK | {SCOPE, CALL}
 GATEWAYS = frozenset({EXCLUSIVE, PARALLEL, INCLUSIVE})
 KINDS = ACTIVITIES | GATEWAYS | {START, END, PASS, EVENT_GATEWAY, CATCH, THROW, BOUNDARY}
 EVERY, ONE = "every", "one"
+TRANSACTION, AD_HOC = "transaction", "ad_hoc"  # kinds of sub-processes
+MULTIPLE = "multiple"  # an event that is several
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +27,8 @@ class Node:
     """One step. `join`: "every" waits for all incoming flows, "one" for none but the first.
 
     `parent` is the scope that it lies in, `attached_to` the host of a boundary event, `compensates`
-    the activity that this handler undoes: node indexes. `event`, `loop` and `calls` are described
-    in docs/modelling.md.
+    the activity that this handler undoes: node indexes. `event`, `loop`, `calls` and `scope` are
+    described in docs/modelling.md.
     """
 
     key: str
@@ -49,11 +51,31 @@ class Node:
     loop: Mapping[str, Any] = field(default_factory=dict)
     calls: Mapping[str, Any] = field(default_factory=dict)
     compensates: int | None = None
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_event_scope(self) -> bool:
         """Whether it is an event sub-process: a scope that its event starts."""
         return self.kind == SCOPE and bool(self.event)
+
+    @property
+    def is_ad_hoc(self) -> bool:
+        """Whether it is a sub-process whose tasks somebody chooses (BPMN 2.0, 10.2.5)."""
+        return self.kind == SCOPE and self.scope.get("type") == AD_HOC
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether it is a sub-process that can be cancelled and undone (BPMN 2.0, 10.2.5)."""
+        return self.kind == SCOPE and self.scope.get("type") == TRANSACTION
+
+    @property
+    def parts(self) -> tuple[Mapping[str, Any], ...]:
+        """The events that it waits for or throws: those of a multiple one, else its own, if any."""
+        if self.event.get("type") == MULTIPLE:
+            several = self.event.get("events")
+            listed = several if isinstance(several, list | tuple) else ()
+            return tuple(one for one in listed if isinstance(one, Mapping))
+        return (self.event,) if self.event else ()
 
     @property
     def requirement(self) -> str:
@@ -69,16 +91,17 @@ class Node:
 class Flow:
     """A way from node index `source` to node index `target`, taken when `when` (CEL) holds.
 
-    The default flow is taken when no other that has a condition is.
+    The default flow is taken when no other that has a condition is. `name` is for people only.
     """
 
     source: int
     target: int
     when: str = ""
     is_default: bool = False
+    name: str = ""
 
 
-BEYOND_PLAIN = ("event", "loop", "calls", "attached_to", "compensates", "parent")
+BEYOND_PLAIN = ("event", "loop", "calls", "scope", "attached_to", "compensates", "parent")
 _LATER = frozenset({*BEYOND_PLAIN, "is_default"})
 
 
@@ -89,6 +112,11 @@ def _trimmed(data: dict[str, Any]) -> dict[str, Any]:
         for key, value in data.items()
         if key not in _LATER or (value is not None and value is not False and value != {})
     }
+
+
+def _trimmed_flow(flow: Flow) -> dict[str, Any]:
+    data = _trimmed(asdict(flow))
+    return data if flow.name else {key: value for key, value in data.items() if key != "name"}
 
 
 @dataclass(frozen=True)
@@ -152,7 +180,7 @@ class Graph:
         """Plain data that `from_json` turns back into an equal graph."""
         data = {item.name: getattr(self, item.name) for item in fields(self)}
         data["nodes"] = [_trimmed(asdict(node)) for node in self.nodes]
-        data["flows"] = [_trimmed(asdict(flow)) for flow in self.flows]
+        data["flows"] = [_trimmed_flow(flow) for flow in self.flows]
         canonical: dict[str, Any] = json.loads(json.dumps(data))
         return canonical
 
