@@ -2,8 +2,9 @@
 
 from .admission import intake_refusal, pause_intake, resume_intake
 from .batches import cancel_batch, create_batch
+from .decision_tables import import_dmn
 from .decisions import decide
-from .definitions import compiled, problems, publish, register_workflow
+from .definitions import compiled, problems, publish, register_workflow, to_publish
 from .events import off_event, on_event
 from .executions import (
     cancel,
@@ -33,6 +34,7 @@ __all__ = [
     "decide",
     "explain",
     "get_execution_status",
+    "import_dmn",
     "intake_refusal",
     "may_rerun_from",
     "may_skip",
@@ -59,6 +61,7 @@ __all__ = [
     "skip",
     "start_once",
     "start_workflow",
+    "to_publish",
     "transition_state",
     "variables_before",
 ]

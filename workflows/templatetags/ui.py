@@ -77,6 +77,7 @@ ICONS = (
     "step-back",
     "step-forward",
     "sun",
+    "table-2",
     "timer",
     "trash-2",
     "triangle-alert",

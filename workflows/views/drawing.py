@@ -17,7 +17,18 @@ from workflows.bpmn.nesting import EVENTS, nested
 from workflows.engine import graphs
 from workflows.errors import InvalidExpression
 from workflows.graph import expressions
-from workflows.graph.shape import BOUNDARY, HUMAN, REMOVED, SCOPE, WORK, Flow, Graph, Node
+from workflows.graph.shape import (
+    AGENT,
+    BOUNDARY,
+    DECISION,
+    HUMAN,
+    REMOVED,
+    SCOPE,
+    WORK,
+    Flow,
+    Graph,
+    Node,
+)
 from workflows.models import State, Task, TaskDefinition
 
 NAME_WIDTH, SUB_WIDTH = 132.0, 88.0  # pixels
@@ -40,6 +51,7 @@ MARKS = {
     "event_gateway": "zap",
     "call": "workflow",
     "scope": "boxes",
+    "decision": "table-2",
 }
 
 
@@ -68,7 +80,7 @@ class DrawnNode:
     @property
     def mark(self) -> str:
         """The icon that says which event or gateway it is, or who does it."""
-        if self.node.kind in WORK:
+        if self.node.kind in (AGENT, HUMAN):
             return "user" if self.is_human else "bot"
         event = str(self.node.event.get("type", ""))
         return MARKS.get(event) or MARKS.get(self.node.kind, "")
@@ -172,6 +184,8 @@ def _node(node: Node, box: Box, task: Task | None, visits: int) -> DrawnNode:
 def _who(node: Node, task: Task | None) -> str:
     if node.kind == "call":
         return str(node.calls.get("key", ""))
+    if node.kind == DECISION:
+        return str(node.decision.get("decision", ""))
     if node.kind not in WORK:
         return ""
     if node.kind == HUMAN:
