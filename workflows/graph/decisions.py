@@ -144,7 +144,7 @@ def _input(column: Mapping[str, Any], told: _Variables) -> Any:
 def _hits(table: Mapping[str, Any], inputs: Sequence[Any], told: _Variables) -> list[int]:
     columns = table["inputs"]
     given = [
-        told.context(_comparable(value, column["type"]))
+        told.contexts(_comparable(value, column["type"]))
         for value, column in zip(inputs, columns, strict=True)
     ]
     hits = []
@@ -161,20 +161,20 @@ def _hit(
     rule: Mapping[str, Any],
     columns: Sequence[Mapping[str, Any]],
     inputs: Sequence[Any],
-    given: Sequence[Any],
+    given: Sequence[Mapping[str, Any]],
 ) -> bool:
-    for test, column, value, context in zip(rule["tests"], columns, inputs, given, strict=True):
+    for test, column, value, contexts in zip(rule["tests"], columns, inputs, given, strict=True):
         if not test["cel"]:
             continue
         where = f"row {row + 1}, “{column['label']}”"
-        if not _ran(test, value, context, where):
+        if not _ran(test, value, contexts, where):
             return False
     return True
 
 
-def _ran(test: Mapping[str, Any], value: Any, context: Any, where: str) -> bool:
+def _ran(test: Mapping[str, Any], value: Any, contexts: Mapping[str, Any], where: str) -> bool:
     try:
-        held = expressions.compiled(test["cel"]).execute(context)
+        held = expressions.compiled(test["cel"]).execute(contexts[test.get("language", "")])
     except KeyError as error:
         raise DecisionFailed(f"{where}: there is no variable {error}.") from error
     except Exception as error:
@@ -187,7 +187,7 @@ def _ran(test: Mapping[str, Any], value: Any, context: Any, where: str) -> bool:
 
 
 def _holds(test: Mapping[str, Any], value: Any, told: _Variables, where: str) -> bool:
-    return _ran(test, value, told.context(value), where)
+    return _ran(test, value, told.contexts(value), where)
 
 
 def _outputs(table: Mapping[str, Any], row: int, told: _Variables) -> list[Any]:
@@ -277,9 +277,11 @@ class _Variables:
         self.plain = variables
         self.floating = _floating(variables)
 
-    def context(self, value: Any) -> Any:
-        """What a cell's test is evaluated over."""
-        return cel.Context(variables={"input": value, "vars": self.floating})
+    def contexts(self, value: Any) -> dict[str, Any]:
+        """What a cell's test is evaluated over, by the language of the cell."""
+        feel = {"input": _floating(value), "vars": self.floating}
+        plain = {"input": value, "vars": dict(self.plain)}
+        return {"": cel.Context(variables=feel), "cel": cel.Context(variables=plain)}
 
     def value(self, expression: Mapping[str, Any]) -> Any:
         """The value of an expression in FEEL's CEL, or in CEL as it is written."""
@@ -346,7 +348,7 @@ def _is_of(value: Any, kind: str) -> bool:
 def _comparable(value: Any, kind: str) -> Any:
     """The value of a column as its tests compare it."""
     if value is None or kind not in ("date", "dateTime", "zoned"):
-        return _floating(value)
+        return value
     return _moment(value, kind)
 
 

@@ -151,5 +151,5 @@ class Migration(migrations.Migration):
                 ],
             },
         ),
-        *sql.install("decision_guards"),
+        *sql.install("decision_guards", "settle"),
     ]
