@@ -147,7 +147,7 @@ class Reader:
 
     def moment(self) -> tuple[str, str] | None:
         """date("…") or date and time("…"): "date", "dateTime" or "zoned", and its ISO text."""
-        start, said = self.at, []
+        start, said = self.at, list[str]()
         while len(said) < 3 and not self.is_done and self.words[self.at].kind != "sign":
             said.append(self.said)
             self.at += 1

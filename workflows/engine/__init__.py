@@ -2,7 +2,7 @@
 
 from .admission import intake_refusal, pause_intake, resume_intake
 from .batches import cancel_batch, create_batch
-from .decision_tables import import_dmn
+from .decision_tables import Imported, import_dmn
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow, to_publish
 from .events import off_event, on_event
@@ -25,6 +25,7 @@ from .triggers import register_trigger
 from .variables import set_variables
 
 __all__ = [
+    "Imported",
     "cancel",
     "cancel_batch",
     "check_input",

@@ -30,15 +30,20 @@ def given(text: str, option: str) -> dict[str, Any]:
         raise _bad(f"{option}: {error}") from error
 
 
-def person(name: str | None) -> User | None:
-    """The user whom --as names; raises CommandError for an unknown one, NotAllowed."""
+def person(
+    name: str | None, permission: str = access.START, what: str = "start workflows"
+) -> User | None:
+    """The user whom --as names; raises CommandError for an unknown one, NotAllowed.
+
+    `what` is what the permission is for, in words.
+    """
     if name is None:
         return None
     user = User.objects.filter(username=name, is_active=True).first()
     if user is None:
         raise CommandError(f"--as: there is no active user “{name}”.", returncode=BAD_USAGE)
-    if not user.has_perm(access.START):
-        raise NotAllowed(f"{name} may not start workflows.")
+    if not user.has_perm(permission):
+        raise NotAllowed(f"{name} may not {what}.")
     return user
 
 
