@@ -1,8 +1,8 @@
 """Simple FEEL expressions to CEL: names and paths, literals, comparisons, logic, if, arithmetic.
 
-What FEEL means otherwise than CEL is refused, never guessed. Variables become `vars.name`, so no
-name can hide another; numbers become 64-bit floating point numbers, as `graph.decisions` hands them
-in.
+What FEEL means otherwise than CEL is refused, never guessed: FEEL calculates with decimals, so only
+sums and products with a whole number are the same in CEL, or an error. Variables are `vars.name`,
+so no name can hide another.
 """
 
 from __future__ import annotations
@@ -15,9 +15,10 @@ from .words import Untranslatable, Word, number, quoted, words
 
 LOGIC = ({"or": "||"}, {"and": "&&"})
 COMPARING = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
-ADDING, MULTIPLYING = {"+": "+", "-": "-"}, {"*": "*", "/": "/"}
+ADDING = ("+", "-")
 DEEPEST = 40  # levels of brackets
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_WHOLE = re.compile(r"\(*-?\d+\)*")
 _CEL_WORDS = frozenset(
     {
         "in",
@@ -106,15 +107,15 @@ class Reader:
     def sum(self) -> str:
         cel = self.product()
         while sign := self.takes(*ADDING):
-            cel = f"({cel} {sign} {self.product()})"
+            cel = _calculated(cel, sign, self.product())
         return cel
 
     def product(self) -> str:
         cel = self.signed()
-        while sign := self.takes(*MULTIPLYING):
-            cel = f"({cel} {sign} {self.signed()})"
-        if self.said == "**":
-            raise Untranslatable("“**” is not translated.")
+        while self.takes("*"):
+            cel = _calculated(cel, "*", self.signed())
+        if self.said in ("**", "/"):
+            raise Untranslatable(f"“{self.said}” is not exact in CEL; write it in CEL.")
         return cel
 
     def signed(self) -> str:
@@ -230,6 +231,17 @@ def instant(said: str) -> tuple[str, str]:
         text = f"“{said}” is no date and time; 2030-01-31T09:00:00Z was expected."
         raise Untranslatable(text) from None
     return ("zoned" if moment.tzinfo else "dateTime"), moment.isoformat()
+
+
+def _calculated(left: str, sign: str, right: str) -> str:
+    is_exact = any(_WHOLE.fullmatch(side) for side in (left, right))
+    is_text = sign == "+" and any(side.startswith('"') for side in (left, right))
+    if not (is_exact or is_text):
+        raise Untranslatable(
+            f"FEEL calculates with decimals: “{sign}” is exact in CEL only with a whole number "
+            "beside it. Write it in CEL."
+        )
+    return f"({left} {sign} {right})"
 
 
 def _step(name: str) -> str:

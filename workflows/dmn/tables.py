@@ -43,7 +43,7 @@ def read(table: Element, name: str, texts: Texts) -> dict[str, Any]:
     tests = [_tests(rule, row, inputs, texts) for row, rule in enumerate(rules)]
     made = [
         {
-            "tests": [test.to_json(text) for text, test in row],
+            "tests": [{"text": text, "cel": test.cel} for text, test in row],
             "outputs": _entries(rule, at, outputs, texts),
             **_notes(rule),
         }
@@ -90,7 +90,7 @@ def _input(element: Element, at: int, texts: Texts) -> dict[str, Any]:
     if values is not None and values.text:
         test = texts.test(values, place)
         if test.cel:
-            column["allowed"] = test.to_json(values.text)
+            column["allowed"] = {"text": values.text, "cel": test.cel}
     return column
 
 

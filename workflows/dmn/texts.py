@@ -72,10 +72,8 @@ class Texts:
         try:
             if language == FEEL:
                 found = unary.translated(text, self.document.names)
-            elif language == CEL:
-                found = unary.Test(text, language=CEL)
             else:
-                found = unary.Test(unary.ANY)
+                found = unary.Test(text if language == CEL else unary.ANY)
             if found.cel:
                 expressions.compiled(found.cel)
             return found

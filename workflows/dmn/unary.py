@@ -27,12 +27,6 @@ class Test:
     cel: str
     kinds: set[str] = field(default_factory=set)
     literals: list[str] = field(default_factory=list)
-    language: str = ""
-
-    def to_json(self, text: str) -> dict[str, str]:
-        """The cell as plain data, with its own text."""
-        found = {"text": text, "cel": self.cel}
-        return found | ({"language": self.language} if self.language else {})
 
 
 def translated(text: str, names: Iterable[str] = ()) -> Test:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from functools import lru_cache
 
+LARGEST_WHOLE, LARGEST = Decimal(2**63 - 1), Decimal("1e300")
 EXACT_DIGITS = 15  # significant digits that a 64-bit floating point number keeps
 KEYWORDS = frozenset(
     {
@@ -67,7 +68,9 @@ def number(said: str) -> str:
         exact = Decimal(said)
     except InvalidOperation:
         raise Untranslatable(f"“{said}” is no number.") from None
-    if len(exact.normalize().as_tuple().digits) > EXACT_DIGITS or abs(exact) > Decimal("1e300"):
+    if abs(exact) <= LARGEST_WHOLE and exact == exact.to_integral_value():
+        return str(int(exact))
+    if len(exact.normalize().as_tuple().digits) > EXACT_DIGITS or abs(exact) > LARGEST:
         raise Untranslatable(f"“{said}” has more than {EXACT_DIGITS} digits.")
     return repr(float(exact))
 

@@ -144,7 +144,7 @@ def _input(column: Mapping[str, Any], told: _Variables) -> Any:
 def _hits(table: Mapping[str, Any], inputs: Sequence[Any], told: _Variables) -> list[int]:
     columns = table["inputs"]
     given = [
-        told.contexts(_comparable(value, column["type"]))
+        told.context(_comparable(value, column["type"]))
         for value, column in zip(inputs, columns, strict=True)
     ]
     hits = []
@@ -161,20 +161,20 @@ def _hit(
     rule: Mapping[str, Any],
     columns: Sequence[Mapping[str, Any]],
     inputs: Sequence[Any],
-    given: Sequence[Mapping[str, Any]],
+    given: Sequence[Any],
 ) -> bool:
-    for test, column, value, contexts in zip(rule["tests"], columns, inputs, given, strict=True):
+    for test, column, value, context in zip(rule["tests"], columns, inputs, given, strict=True):
         if not test["cel"]:
             continue
         where = f"row {row + 1}, “{column['label']}”"
-        if not _ran(test, value, contexts, where):
+        if not _ran(test, value, context, where):
             return False
     return True
 
 
-def _ran(test: Mapping[str, Any], value: Any, contexts: Mapping[str, Any], where: str) -> bool:
+def _ran(test: Mapping[str, Any], value: Any, context: Any, where: str) -> bool:
     try:
-        held = expressions.compiled(test["cel"]).execute(contexts[test.get("language", "")])
+        held = expressions.compiled(test["cel"]).execute(context)
     except KeyError as error:
         raise DecisionFailed(f"{where}: there is no variable {error}.") from error
     except Exception as error:
@@ -187,7 +187,7 @@ def _ran(test: Mapping[str, Any], value: Any, contexts: Mapping[str, Any], where
 
 
 def _holds(test: Mapping[str, Any], value: Any, told: _Variables, where: str) -> bool:
-    return _ran(test, value, told.contexts(value), where)
+    return _ran(test, value, told.context(value), where)
 
 
 def _outputs(table: Mapping[str, Any], row: int, told: _Variables) -> list[Any]:
@@ -271,59 +271,38 @@ def _collected(values: list[Any], aggregator: str, hits: Sequence[int]) -> Any:
 
 
 class _Variables:
-    """The variables as FEEL sees them: every number is a floating point number."""
+    """What expressions and cells are evaluated over."""
 
     def __init__(self, variables: Mapping[str, Any]) -> None:
-        self.plain = variables
-        self.floating = _floating(variables)
+        self.variables = dict(variables)
 
-    def contexts(self, value: Any) -> dict[str, Any]:
-        """What a cell's test is evaluated over, by the language of the cell."""
-        feel = {"input": _floating(value), "vars": self.floating}
-        plain = {"input": value, "vars": dict(self.plain)}
-        return {"": cel.Context(variables=feel), "cel": cel.Context(variables=plain)}
+    def context(self, value: Any) -> Any:
+        """What the tests of a column are evaluated over."""
+        return cel.Context(variables={"input": value, "vars": self.variables})
 
     def value(self, expression: Mapping[str, Any]) -> Any:
-        """The value of an expression in FEEL's CEL, or in CEL as it is written."""
+        """The value of an expression; raises InvalidExpression in the words of its own text."""
         if expression.get("language") == "cel":
-            return expressions.assignable(expression["cel"], self.plain, {})
+            return expressions.assignable(expression["cel"], self.variables, {})
         try:
             program = expressions.compiled(expression["cel"])
-            result = program.execute({"vars": self.floating})
+            return _plain(program.execute({"vars": self.variables}))
         except KeyError as error:
             raise InvalidExpression(f"there is no variable {error}") from error
         except Exception as error:
             said = str(error).split(". CEL ")[0]
             raise InvalidExpression(f"“{expression['text']}”: {said}") from error
-        return _plain(result)
-
-
-def _floating(value: Any) -> Any:
-    match value:
-        case bool():
-            return value
-        case int():
-            return float(value) if abs(value) <= WHOLE else value
-        case Mapping():
-            return {name: _floating(item) for name, item in value.items()}
-        case list() | tuple():
-            return [_floating(item) for item in value]
-    return value
 
 
 def _plain(value: Any) -> Any:
-    """The value as JSON has it: FEEL knows one kind of number, and 5 is 5.0."""
+    """The value as JSON has it; FEEL knows one kind of number, and 5 is 5.0."""
     match value:
         case float():
-            if value != value or abs(value) == float("inf"):
-                raise InvalidExpression("A number is too large, or divided by zero.")
             return int(value) if value.is_integer() and abs(value) <= WHOLE else value
         case Mapping():
             return {name: _plain(item) for name, item in value.items()}
         case list() | tuple():
             return [_plain(item) for item in value]
-        case datetime():
-            return value.isoformat()
     return value
 
 
