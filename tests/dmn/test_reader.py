@@ -134,11 +134,11 @@ def test_decisions_that_need_each_other_in_a_circle_are_named() -> None:
 @pytest.mark.parametrize(
     ("data", "said"),
     [
-        (b"", "Document is empty"),
+        (b"", "file is empty"),
         (b"no xml at all", "Line 1"),
         (b"<a><b></a>", "Line 1"),
         (BOMB, "document type"),
-        (OUTSIDE, "external entity"),
+        (OUTSIDE, "document type"),
         (b"<a/>", "no “definitions” of DMN"),
         (b'<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"/>', "no “definitions”"),
         (dmn(), "holds no decision"),
@@ -151,15 +151,15 @@ def test_decisions_that_need_each_other_in_a_circle_are_named() -> None:
         ),
         (b"<a>" * 20_000 + b"</a>" * 20_000, "Line 1"),
         (b" " * 50_000_000, "50000000 bytes"),
-        (DISH.replace(b"UTF-8", b"UTF-99"), "Line 1"),
+        (DISH.replace(b"UTF-8", b"UTF-99"), "encoding"),
     ],
     ids=range(15),
 )
 def test_a_hostile_file_ends_in_one_clear_error_soon(data: bytes, said: str) -> None:
-    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.perf_counter()
+    before, start = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss, time.process_time()
     with pytest.raises(UnreadableDecisions, match=said):
         read(data)
-    assert time.perf_counter() - start < 2
+    assert time.process_time() - start < 2
     assert resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before < 200_000
 
 

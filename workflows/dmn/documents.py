@@ -1,17 +1,17 @@
-"""A DMN file as elements: parsed without entities, network or depth that could harm."""
+"""A DMN file as elements: parsed as carefully as a BPMN file."""
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from typing import Any
 
 from lxml import etree
 
-from workflows.errors import UnreadableDecisions
+from workflows.bpmn import parsing
+from workflows.errors import BpmnError, UnreadableDecisions
 
-MAX_BYTES = 5_000_000
+Lines = Mapping[etree._Element, int]
 NAMESPACES = frozenset(
     {
         "http://www.omg.org/spec/DMN/20151101/dmn.xsd",  # 1.1
@@ -27,13 +27,10 @@ NAMESPACES = frozenset(
 class Element:
     """An element of a DMN namespace; of its children only those are seen that are of one too."""
 
-    def __init__(self, found: Any) -> None:
+    def __init__(self, found: etree._Element, lines: Lines) -> None:
         name = etree.QName(found)
-        self.found, self.tag, self.is_dmn = found, name.localname, name.namespace in NAMESPACES
-
-    @property
-    def line(self) -> int:
-        return int(self.found.sourceline or 0)
+        self.found, self.lines, self.line = found, lines, lines[found]
+        self.tag, self.is_dmn = name.localname, name.namespace in NAMESPACES
 
     def get(self, name: str) -> str:
         """An attribute without a namespace; "" where there is none."""
@@ -41,7 +38,7 @@ class Element:
 
     @cached_property
     def children(self) -> list[Element]:
-        every = [Element(one) for one in self.found.iterchildren(tag=etree.Element)]
+        every = [Element(one, self.lines) for one in self.found.iterchildren(tag=etree.Element)]
         return [one for one in every if one.is_dmn]
 
     def child(self, tag: str) -> Element | None:
@@ -51,6 +48,10 @@ class Element:
     def all(self, tag: str) -> list[Element]:
         """The children with a name."""
         return [one for one in self.children if one.tag == tag]
+
+    def count(self, *tags: str) -> int:
+        """How many elements in it have one of these names, of whatever namespace."""
+        return sum(1 for _ in self.found.iter(*(f"{{*}}{tag}" for tag in tags)))
 
     def said(self, tag: str) -> str:
         """The content of a child; "" where there is none."""
@@ -72,7 +73,11 @@ class Document:
     @classmethod
     def of(cls, data: bytes) -> Document:
         """Raises UnreadableDecisions, with the line where there is one."""
-        root = Element(_parsed(data))
+        try:
+            tree = parsing.parsed(data)
+        except BpmnError as error:
+            raise UnreadableDecisions([str(error)]) from error
+        root = Element(tree.root, tree.lines)
         if root.tag != "definitions" or not root.is_dmn:
             raise UnreadableDecisions(
                 ["Its root is no “definitions” of DMN 1.1 to 1.5: this is no file of decisions."]
@@ -117,18 +122,3 @@ class Document:
             for part in item.all("itemComponent"):
                 yield part.get("name")
                 left.append(part)
-
-
-def _parsed(data: bytes) -> Any:
-    if len(data) > MAX_BYTES:
-        raise UnreadableDecisions([f"It has {len(data)} bytes; {MAX_BYTES} is the most."])
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False
-    )
-    try:
-        root = etree.fromstring(data, parser)
-    except etree.XMLSyntaxError as error:
-        raise UnreadableDecisions([f"Line {error.lineno}: {error.msg}."]) from error
-    if root.getroottree().docinfo.doctype:
-        raise UnreadableDecisions(["It has a document type, which is not read."])
-    return root

@@ -141,11 +141,10 @@ class _Reader:
         """The table or expression by which a decision is made."""
         table, expression = element.child("decisionTable"), element.child("literalExpression")
         if table is not None:
-            found = tables.read(table, element.get("name"), texts)
-            self.cells += sum(len(rule["tests"]) + len(rule["outputs"]) for rule in found["rules"])
+            self.cells += table.count("inputEntry", "outputEntry")
             if self.cells > MAX_CELLS:
                 raise UnreadableDecisions([f"The tables have more than {MAX_CELLS} cells."])
-            return found
+            return tables.read(table, element.get("name"), texts)
         if expression is not None:
             place = Place(expression.line)
             kind = texts.kind(variable.get("typeRef"), place) if variable is not None else ""

@@ -45,6 +45,7 @@ class Texts:
     def __init__(self, document: Document) -> None:
         self.document = document
         self.problems: list[dict[str, Any]] = []
+        self.tests: dict[tuple[str, str], unary.Test] = {}
 
     def refuse(self, place: Place, message: str) -> None:
         """Note what cannot be carried out, and where."""
@@ -69,6 +70,8 @@ class Texts:
     def test(self, element: Element, place: Place) -> unary.Test:
         """What a cell lets through."""
         text, language = element.text, self._language(element, place)
+        if (text, language) in self.tests:
+            return self.tests[text, language]
         try:
             if language == FEEL:
                 found = unary.translated(text, self.document.names)
@@ -76,6 +79,7 @@ class Texts:
                 found = unary.Test(text if language == CEL else unary.ANY)
             if found.cel:
                 expressions.compiled(found.cel)
+            self.tests[text, language] = found
             return found
         except (Untranslatable, InvalidExpression) as error:
             self.refuse(place, _told(text, error))

@@ -59,7 +59,7 @@ def words(text: str, names: Iterable[str] = ()) -> list[Word]:
 
     Raises Untranslatable at a character that FEEL does not know.
     """
-    return list(_words(text, _declared(tuple(sorted(set(names))))))
+    return list(_words(text.rstrip(), _declared(frozenset(names))))
 
 
 def number(said: str) -> str:
@@ -82,7 +82,7 @@ def quoted(text: str) -> str:
 
 def _words(text: str, declared: re.Pattern[str] | None) -> Iterator[Word]:
     at = 0
-    while text[at:].strip():
+    while at < len(text):
         named = declared.match(text, at) if declared else None
         if named is not None and named[1] not in KEYWORDS:
             yield Word("name", " ".join(named[1].split()))
@@ -112,7 +112,7 @@ def _content(said: str) -> str:
 
 
 @lru_cache(maxsize=64)
-def _declared(names: tuple[str, ...]) -> re.Pattern[str] | None:
+def _declared(names: frozenset[str]) -> re.Pattern[str] | None:
     """Only names that the general rule would not read whole need one of their own."""
     odd = [name for name in names if not re.fullmatch(r"[^\W\d]\w*", name)]
     if not odd:

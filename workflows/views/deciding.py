@@ -14,8 +14,8 @@ from django.utils.translation import ngettext
 from django.views.decorators.http import require_POST, require_safe
 
 from workflows import access, engine
+from workflows.bpmn.parsing import MAX_BYTES
 from workflows.dmn import reader
-from workflows.dmn.documents import MAX_BYTES
 from workflows.engine import decision_tables, graphs
 from workflows.engine.filtering import key as number
 from workflows.errors import DecisionFailed, UnreadableDecisions

@@ -33,7 +33,7 @@ class Command(DocumentCommand):
             raise CommandError(text, returncode=BAD_USAGE) from error
         done = engine.import_dmn(
             data,
-            by=person(options["user"], access.EDIT, "import decision tables"),
+            by=person(options["user"], access.EDIT, to="import decision tables"),
             name=options["file"].name,
             is_strict=options["strict"],
         )
