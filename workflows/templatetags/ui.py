@@ -44,6 +44,7 @@ ICONS = (
     "circle-x",
     "download",
     "clock",
+    "footprints",
     "git-branch",
     "git-fork",
     "hash",

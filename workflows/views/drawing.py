@@ -86,6 +86,11 @@ class DrawnNode:
         return MARKS.get(event) or MARKS.get(self.node.kind, "")
 
     @property
+    def is_linked(self) -> bool:
+        """Whether the page lists its task, so that the shape can lead there."""
+        return self.task is not None and getattr(self.task, "is_listed", True)
+
+    @property
     def right(self) -> str:
         """Where a sub-process shows its state."""
         return f"{self.box.width - 29:.1f}"
@@ -146,7 +151,26 @@ def drawn(
 
     `passed`: the keys of the nodes to which tokens have left each gateway or event.
     """
-    graph, placed = graphs.of(version_id), _placed(version_id)
+    return _drawn(graphs.of(version_id), _placed(version_id), tasks, variables, passed)
+
+
+def drawn_over(
+    graph: Graph,
+    tasks: Sequence[Task],
+    variables: Mapping[str, Any],
+    passed: Mapping[str, Collection[str]],
+) -> Drawing:
+    """`drawn`, of a graph that is no version."""
+    return _drawn(graph, nested(graph), tasks, variables, passed)
+
+
+def _drawn(
+    graph: Graph,
+    placed: Layout,
+    tasks: Sequence[Task],
+    variables: Mapping[str, Any] | None,
+    passed: Mapping[str, Collection[str]] | None,
+) -> Drawing:
     latest, visits = _latest(tasks), Counter(task.node for task in tasks if task.kind != "loop")
     nodes = tuple(
         _node(node, box, latest.get(position), visits[position])
