@@ -36,16 +36,16 @@ STATES = {
     GONE: State.CANCELLED,
 }
 SAID = {
-    "opened": gettext_noop("“%(node)s” had its turn."),
-    "completed": gettext_noop("“%(node)s” completed."),
-    "failed": gettext_noop("“%(node)s” failed: %(error)s"),
-    "cancelled": gettext_noop("“%(node)s” was taken away."),
-    "caught": gettext_noop("The error “%(code)s” of “%(node)s” was caught by “%(by)s”."),
-    "passed": gettext_noop("A token passed “%(node)s”."),
-    "sent": gettext_noop("“%(node)s” sent “%(name)s”."),
-    "called": gettext_noop("“%(node)s” called the workflow “%(key)s”."),
-    "decided": gettext_noop("“%(node)s” decided by its table: rows %(rows)s."),
-    "happened": gettext_noop("What “%(node)s” waited for happened."),
+    "opened": gettext_noop("“%(task)s” had its turn."),
+    "completed": gettext_noop("“%(task)s” completed."),
+    "failed": gettext_noop("“%(task)s” failed: %(error)s"),
+    "cancelled": gettext_noop("“%(task)s” was taken away."),
+    "caught": gettext_noop("The error “%(code)s” of “%(task)s” was caught by “%(by)s”."),
+    "passed": gettext_noop("A token passed “%(task)s”."),
+    "sent": gettext_noop("“%(task)s” sent “%(name)s”."),
+    "called": gettext_noop("“%(task)s” called the workflow “%(key)s”."),
+    "decided": gettext_noop("“%(task)s” decided by its table: rows %(rows)s."),
+    "happened": gettext_noop("What “%(task)s” waited for happened."),
     "run_failed": gettext_noop("The process cannot go on: %(error)s"),
     "ended": gettext_noop("Nothing is left to do: the process is complete."),
 }
@@ -269,5 +269,5 @@ def _line(run: Run, one: Happening) -> Line | None:
         return None
     rows = ", ".join(map(str, one.data.get("hits", ()))) or "—"
     node = run.graph.nodes[one.node].name if one.node is not None else ""
-    text = _(known) % {**one.data, "node": node, "rows": rows}
+    text = _(known) % {**one.data, "task": node, "rows": rows}
     return Line(text, ICONS.get(one.what, "arrow-right"), tuple(one.data.get("set", ())))
