@@ -53,8 +53,8 @@ class UnknownTrigger(WorkflowError):
     """There is no such trigger."""
 
 
-class NotForTokens(WorkflowError):
-    """This cannot be done to a process with gateways, loops or events."""
+class CannotRerun(WorkflowError):
+    """Nothing can be run again from this step alone."""
 
 
 class NotAllowed(WorkflowError):
@@ -71,6 +71,10 @@ class WrongState(WorkflowError):
 
 class AlreadyDecided(StaleState):
     """This approval has already been decided."""
+
+
+class NotOffered(WrongState):
+    """This is not to be chosen here, or not now."""
 
 
 class IllegalTransition(WorkflowError):

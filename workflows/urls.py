@@ -6,6 +6,7 @@ from workflows.views import (
     approvals,
     auditing,
     batches,
+    choosing,
     deciding,
     dry_running,
     execution,
@@ -62,6 +63,11 @@ urlpatterns: list[URLPattern] = [
         "executions/<int:execution_id>/tasks/<int:task_id>/decision/",
         deciding.task_decision,
         name="task_decision",
+    ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/activate/",
+        choosing.task_activate,
+        name="task_activate",
     ),
     path("executions/<int:execution_id>/move/", moving.execution_move, name="execution_move"),
     path(

@@ -2,6 +2,7 @@
 
 from .admission import intake_refusal, pause_intake, resume_intake
 from .batches import cancel_batch, create_batch
+from .choosing import activate, offered
 from .decision_tables import Imported, import_dmn
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow, to_publish
@@ -14,8 +15,8 @@ from .executions import (
     retry,
 )
 from .explaining import explain
-from .forking import may_rerun_from, rerun_from, variables_before
-from .intake import publish_event, receive_event
+from .forking import may_rerun_from, rerun_from, rerunnable, variables_before
+from .intake import evaluate_conditions, publish_event, receive_event
 from .messages import publish_message, publish_signal
 from .moving import move_to_version, newer_versions, plan_move
 from .skipping import may_skip, skip
@@ -26,6 +27,7 @@ from .variables import set_variables
 
 __all__ = [
     "Imported",
+    "activate",
     "cancel",
     "cancel_batch",
     "check_input",
@@ -33,6 +35,7 @@ __all__ = [
     "complete",
     "create_batch",
     "decide",
+    "evaluate_conditions",
     "explain",
     "get_execution_status",
     "import_dmn",
@@ -42,6 +45,7 @@ __all__ = [
     "move_to_version",
     "newer_versions",
     "off_event",
+    "offered",
     "on_event",
     "pause",
     "pause_intake",
@@ -55,6 +59,7 @@ __all__ = [
     "register_trigger",
     "register_workflow",
     "rerun_from",
+    "rerunnable",
     "resume",
     "resume_intake",
     "retry",

@@ -14,7 +14,7 @@ from workflows.graph.retry import IN_DOUBT
 from workflows.models import AuditEvent, State, Task
 from workflows.models.runs import task_id
 
-from . import approvals, claiming, events, graphs, tokens, transitions
+from . import approvals, claiming, deliveries, events, graphs, tokens, transitions
 from .claiming import Work
 from .results import (
     CHANCE,
@@ -104,6 +104,8 @@ def _exchange_plain(
         if late:
             _record_refused([pair for pair in left if pair[0].task_id in late])
         events.announce(left, effects)
+        if any(effect.what == "ended" and effect.task_id is not None for effect in effects):
+            deliveries.carry()  # who has called it is told at once
         _of_a_living(effects)
         left = [
             (_reread(work, stale[work.task_id]), result)

@@ -18,7 +18,7 @@ from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
 from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 
-from . import decision_tables, transitions, trigger_settings, triggers
+from . import decision_tables, starts, transitions, trigger_settings, triggers
 from .ways import dependencies, way_problems, ways_in
 
 
@@ -39,12 +39,14 @@ def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) 
 def problems(workflow: Workflow) -> list[Problem]:
     """Everything that keeps the draft from being published."""
     rows = list(workflow.task_definitions.all())
+    graph = compiled(workflow, rows)
     return [
         *_workflow_problems(workflow),
         *_row_problems(rows),
         *_call_problems(workflow, rows),
         *decision_tables.problems(rows),
-        *validation.problems(compiled(workflow, rows)),
+        *validation.problems(graph),
+        *starts.problems(workflow, graph),
     ]
 
 
@@ -99,6 +101,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
+        triggers.define_starts(workflow, graph, by=by)
         _record_published(workflow, version, by, comment)
     return version
 

@@ -12,9 +12,11 @@ from django.db import transaction
 
 from workflows import clock
 from workflows.errors import InvalidExpression, InvalidInput
-from workflows.graph import moves, tokens
+from workflows.graph import ad_hoc, moves, tokens
+from workflows.graph.game import Game
 from workflows.graph.marking import INCIDENT, Marking
-from workflows.graph.shape import CALL, DECISION, WORK
+from workflows.graph.rerunning import Entry
+from workflows.graph.shape import CALL, DECISION, WORK, Graph
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
 
@@ -35,17 +37,44 @@ from .writing import Run
 DEADLINE = "execution_timeout"  # the error kind that nothing within an execution catches
 
 
-def begin(execution_id: int, priority: int | None) -> None:
+def begin(execution_id: int, priority: int | None, at: int | None = None) -> None:
     """Put the first tokens of an execution that has just been inserted on their way.
 
-    An explicit `priority` holds for all its tasks. Raises InvalidInput when it cannot be told
-    what the process waits for.
+    An explicit `priority` holds for all its tasks. `at`: at this start, whose event has brought the
+    input. Raises InvalidInput when it cannot be told what the process waits for.
     """
     execution = Execution.objects.get(pk=execution_id)
     graph = graphs.of(execution.version_id)
     run = Run(execution, graph, Marking(priority=priority), dict(execution.variables))
     try:
-        run.moves = tokens.start(graph, run.marking, run.variables)
+        run.moves = tokens.start(graph, run.marking, run.variables, at, execution.input)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
+    _write([run])
+
+
+def begin_within(
+    execution_id: int, entry: Entry, came: Sequence[Mapping[int, Sequence[int]]]
+) -> None:
+    """Begin a fork that has just been inserted at one node. Raises InvalidInput, as `begin`."""
+    execution = Execution.objects.get(pk=execution_id)
+    graph = graphs.of(execution.version_id)
+    run = Run(execution, graph, Marking(), dict(execution.variables))
+    try:
+        run.moves = tokens.start_within(graph, run.marking, run.variables, entry, came)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
+    _write([run])
+
+
+def move(execution: Execution, old: Graph, *, by: str) -> None:
+    """Go on over the graph of the version that a locked execution has been moved to.
+
+    Raises InvalidInput when it cannot be told what is waited for there.
+    """
+    run = _run(execution, by)
+    try:
+        run.moves = tokens.moved(old, run.graph, run.marking, run.variables)
     except InvalidExpression as error:
         raise InvalidInput([str(error)]) from error
     _write([run])
@@ -92,6 +121,22 @@ def cancel(execution: Execution, task: Task, *, by: str, reason: str) -> None:
     if seq in run.marking.open:
         run.moves = tokens.cancel(run.graph, run.marking, seq, reason, run.variables)
         _write([run])
+
+
+def offered(execution: Execution, task: Task) -> tuple[int, ...]:
+    """The nodes that an open ad-hoc sub-process offers now."""
+    run = _run(execution)
+    if seq_of(task.pk) not in run.marking.open:
+        return ()
+    return ad_hoc.offered(Game(run.graph, run.marking, run.variables), seq_of(task.pk))
+
+
+def activate(execution: Execution, task: Task, node: int, *, by: str) -> None:
+    """Begin a node that an ad-hoc sub-process of a locked execution offers."""
+    run = _run(execution, by)
+    seq = seq_of(task.pk)
+    run.moves = tokens.activate(run.graph, run.marking, seq, node, run.variables)
+    _write([run])
 
 
 def answer(task: Task, output: Mapping[str, Any]) -> None:
@@ -152,6 +197,12 @@ def conclude(execution: Execution) -> None:
     entries = _concluded(run)
     transitions.record(entries)
     events.moved(entries)
+
+
+def hold(execution: Execution) -> None:
+    """Nothing begins in a locked execution that fails, and no timer event happens, until a retry."""
+    execution.tasks.filter(is_ready=True).update(is_ready=False)
+    execution.timers.filter(kind=Timer.Kind.EVENT).update(is_held=True)
 
 
 def stop(execution: Execution) -> None:
@@ -324,7 +375,7 @@ def _concluded(run: Run) -> list[transitions.Entry]:
     new = State.FAILED if run.failure else State.COMPLETED
     execution.timers.filter(kind=Timer.Kind.EXECUTION_TIMEOUT).delete()
     if run.failure:
-        execution.tasks.filter(is_ready=True).update(is_ready=False)
+        hold(execution)
     if execution.parent_task is not None:
         answer_caller(execution, _code(execution) if run.failure else "", run.failure)
     told = {"error": run.failure} if run.failure else {}

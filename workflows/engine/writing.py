@@ -248,7 +248,7 @@ class Page:
                 task_id=host,
                 handler=move.handler,
                 due_at=_moment(move.due),
-                is_held=run.execution.state == State.PAUSED,
+                is_held=run.execution.state in (State.PAUSED, State.FAILED),
             )
         elif move.kind in Subscription.Kind.values:
             self.subscriptions[place] = Subscription(

@@ -19,6 +19,8 @@ ACTIVITIES = WORK | {SCOPE, CALL}
 GATEWAYS = frozenset({EXCLUSIVE, PARALLEL, INCLUSIVE})
 KINDS = ACTIVITIES | GATEWAYS | {START, END, PASS, EVENT_GATEWAY, CATCH, THROW, BOUNDARY}
 EVERY, ONE = "every", "one"
+TRANSACTION, AD_HOC = "transaction", "ad_hoc"  # kinds of sub-processes
+MULTIPLE = "multiple"  # an event that is several
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,6 +59,25 @@ class Node:
     def is_event_scope(self) -> bool:
         """Whether it is an event sub-process: a scope that its event starts."""
         return self.kind == SCOPE and bool(self.event)
+
+    @property
+    def is_ad_hoc(self) -> bool:
+        """Whether it is a sub-process whose tasks somebody chooses (BPMN 2.0, 10.2.5)."""
+        return self.kind == SCOPE and self.scope.get("type") == AD_HOC
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether it is a sub-process that can be cancelled and undone (BPMN 2.0, 10.2.5)."""
+        return self.kind == SCOPE and self.scope.get("type") == TRANSACTION
+
+    @property
+    def parts(self) -> tuple[Mapping[str, Any], ...]:
+        """The events that it waits for or throws: those of a multiple one, else its own, if any."""
+        if self.event.get("type") == MULTIPLE:
+            several = self.event.get("events")
+            listed = several if isinstance(several, list | tuple) else ()
+            return tuple(one for one in listed if isinstance(one, Mapping))
+        return (self.event,) if self.event else ()
 
     @property
     def requirement(self) -> str:

@@ -8,7 +8,7 @@ from workflows.engine import sql
 
 class Migration(migrations.Migration):
     dependencies = [
-        ("workflows", "0016_sub_processes_of_a_kind"),
+        ("workflows", "0016_starts_and_sub_processes"),
         migrations.swappable_dependency(settings.AUTH_USER_MODEL),
     ]
 
