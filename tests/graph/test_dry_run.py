@@ -201,6 +201,47 @@ def test_a_call_is_answered_by_hand() -> None:
     assert (run.state, run.variables) == ("completed", {"got": 7})
 
 
+def test_an_ad_hoc_sub_process_does_what_is_chosen_until_it_is_done() -> None:
+    process = graph(
+        [
+            {"key": "room", "kind": "scope", "scope": {"type": "ad_hoc"}},
+            {"key": "look", "parent": "room"},
+            {"key": "ask", "parent": "room"},
+            {"key": "after"},
+        ],
+        [("room", "after")],
+    )
+    run = play(process, {})
+    assert (waits(run), run.offers) == (["room"], {1: (1, 2)})
+    chosen = [Choice("activate", 1, {"node": 2})]
+    run = play(process, {}, chosen)
+    assert (waits(run), told(run)) == (["room", "ask"], ["chosen ask", "opened ask"])
+    with pytest.raises(InvalidInput, match="not offered"):
+        play(process, {}, [Choice("activate", 1, {"node": 3})])
+    run = play(process, {}, [*chosen, done(2), done(1)])
+    assert waits(run) == ["after"]
+
+
+def test_a_process_begins_at_the_start_whose_event_is_named() -> None:
+    process = graph(
+        [
+            {"key": "plain", "kind": "start"},
+            {
+                "key": "mail",
+                "kind": "start",
+                "event": {"type": "message", "name": "mail"},
+                "output_mapping": {"who": "output.sender"},
+            },
+            {"key": "a"},
+            {"key": "b"},
+        ],
+        [("plain", "a"), ("mail", "b")],
+    )
+    assert waits(play(process, {})) == ["a"]
+    run = play(process, {"sender": "ada"}, at=1)
+    assert (waits(run), run.variables["who"]) == (["b"], "ada")
+
+
 def test_tokens_at_a_join_are_counted() -> None:
     process = graph(
         [

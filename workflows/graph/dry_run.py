@@ -21,9 +21,10 @@ ABSENT = object()  # what a variable was that was not there
 
 @dataclass(frozen=True, slots=True)
 class Choice:
-    """What somebody lets happen: `what` is "complete" or "fail" of a step, or "happen" of an event.
+    """What somebody lets happen: "complete" or "fail" of a step, "happen" of an event, "activate"
+    of a node that an ad-hoc sub-process offers.
 
-    `data` is the output, the kind and message of the error, or what the event carries.
+    `data` is the output, the kind and message of the error, what the event carries, or the `node`.
     """
 
     what: str
@@ -80,7 +81,8 @@ class Run:
     """How far a dry run has come. `record` has one list of happenings per choice, the start first.
 
     `passed`: by node, the flows on which tokens have left it; `parked`: tokens that wait at a join,
-    by node. `before`: what the variables were that the last choice has changed, ABSENT if nothing.
+    by node. `offers`: by ad-hoc sub-process, the nodes that may be chosen in it. `before`: what the
+    variables were that the last choice has changed, ABSENT if nothing.
     """
 
     graph: Graph
@@ -91,6 +93,7 @@ class Run:
     awaited: dict[int, Awaited] = field(default_factory=dict)
     passed: dict[int, set[int]] = field(default_factory=dict)
     parked: dict[int, int] = field(default_factory=dict)
+    offers: dict[int, tuple[int, ...]] = field(default_factory=dict)
     record: list[list[Happening]] = field(default_factory=list)
     before: dict[str, Any] = field(default_factory=dict)
 
@@ -109,7 +112,8 @@ class Run:
 
     def is_answered(self, step: Step) -> bool:
         """Whether the outcome of a step is chosen, and not made by what lies in it or an event."""
-        return step.role == STEP and self.node(step).kind in ANSWERED
+        node = self.node(step)
+        return step.role == STEP and (node.kind in ANSWERED or node.is_ad_hoc)
 
     def tell(self, what: str, node: int | None, **data: Any) -> None:
         """Add a line to the record of the present choice."""

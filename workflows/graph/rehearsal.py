@@ -9,7 +9,7 @@ from typing import Any
 
 from workflows.errors import DecisionFailed, InvalidExpression, InvalidInput
 
-from . import decisions, moves, routing, tokens
+from . import ad_hoc, decisions, moves, routing, tokens
 from .dry_run import (
     ABSENT,
     BROKEN,
@@ -23,6 +23,7 @@ from .dry_run import (
     Run,
     Step,
 )
+from .game import Game
 from .marking import Marking
 from .shape import DECISION, Graph
 
@@ -30,15 +31,21 @@ MAX_CHOICES = 500
 MAX_BY_ITSELF = 1_000  # decisions made and messages delivered after one choice
 
 
-def play(graph: Graph, input: Mapping[str, Any], choices: Sequence[Choice] = ()) -> Run:
+def play(
+    graph: Graph,
+    input: Mapping[str, Any],
+    choices: Sequence[Choice] = (),
+    at: int | None = None,
+) -> Run:
     """The run after these choices. Raises InvalidInput for a choice that could not be made then.
 
-    The graph is as it would be published: its decisions have their tables.
+    The graph is as it would be published: its decisions have their tables. `at`: it begins at this
+    start, whose event has brought the input.
     """
     if len(choices) > MAX_CHOICES:
         raise InvalidInput([f"{len(choices)} steps; {MAX_CHOICES} are the most of a dry run"])
     run = Run(graph, copy.deepcopy({**graph.variables, **input}))
-    player = _Plain(run) if graph.is_plain else _Tokens(run)
+    player = _Plain(run) if graph.is_plain else _Tokens(run, at)
     _noted(run, player.start)
     for choice in choices:
         _check(run, choice)
@@ -64,6 +71,10 @@ def _check(run: Run, choice: Choice) -> None:
     if choice.what == "happen":
         if choice.target not in run.awaited:
             raise InvalidInput(["this event is not waited for any more"])
+        return
+    if choice.what == "activate":
+        if choice.data.get("node") not in run.offers.get(choice.target, ()):
+            raise InvalidInput(["this is not offered any more"])
         return
     step = run.steps.get(choice.target)
     is_known = choice.what in ("complete", "fail")
@@ -143,14 +154,15 @@ class _Plain:
 class _Tokens:
     """Anything with tokens: moves are folded into the run; what needs nobody goes on by itself."""
 
-    def __init__(self, run: Run) -> None:
-        self.run, self.marking = run, Marking()
+    def __init__(self, run: Run, at: int | None) -> None:
+        self.run, self.marking, self.at = run, Marking(), at
         self.sent: deque[moves.Thrown] = deque()
         self.kept: list[moves.Thrown] = []  # messages that nobody waited for yet
 
     def start(self) -> None:
         try:
-            self._fold(tokens.start(self.run.graph, self.marking, self.run.variables))
+            run, came = self.run, dict(self.run.variables) if self.at is not None else {}
+            self._fold(tokens.start(run.graph, self.marking, run.variables, self.at, came))
         except InvalidExpression as error:
             self.run.fail(str(error))
         self._go_on()
@@ -165,6 +177,8 @@ class _Tokens:
                 self._break(
                     choice.target, str(data.get("kind", "error")), str(data.get("message", ""))
                 )
+            case "activate":
+                self._activate(choice.target, choice.data["node"])
             case _:
                 self._fire(choice.target, dict(choice.data))
         self._go_on()
@@ -193,6 +207,11 @@ class _Tokens:
         run.tell("happened", run.awaited[number].node, kind=run.awaited[number].kind)
         self._fold(tokens.fire(run.graph, self.marking, number, payload, run.variables))
 
+    def _activate(self, seq: int, node: int) -> None:
+        run = self.run
+        run.tell("chosen", node)
+        self._fold(tokens.activate(run.graph, self.marking, seq, node, run.variables))
+
     def _go_on(self) -> None:
         """Make decisions and deliver what was sent until somebody has to choose."""
         for _ in range(MAX_BY_ITSELF):
@@ -207,6 +226,12 @@ class _Tokens:
             self.run.fail(f"{MAX_BY_ITSELF} steps by itself: a loop does not end.")
         self.run.parked = {
             node: sum(flows.values()) for (_, node), flows in self.marking.parked.items()
+        }
+        game = Game(self.run.graph, self.marking, self.run.variables)
+        self.run.offers = {
+            one.seq: ad_hoc.offered(game, one.seq)
+            for one in self.run.open
+            if self.run.node(one).is_ad_hoc and one.seq in self.marking.open
         }
 
     def _decides(self, step: Step) -> bool:

@@ -45,6 +45,7 @@ SAID = {
     "sent": gettext_noop("“%(task)s” sent “%(name)s”."),
     "called": gettext_noop("“%(task)s” called the workflow “%(key)s”."),
     "decided": gettext_noop("“%(task)s” decided by its table: rows %(rows)s."),
+    "chosen": gettext_noop("“%(task)s” was chosen."),
     "happened": gettext_noop("What “%(task)s” waited for happened."),
     "run_failed": gettext_noop("The process cannot go on: %(error)s"),
     "ended": gettext_noop("Nothing is left to do: the process is complete."),
@@ -92,6 +93,7 @@ class Waiting:
     kind: str = ""
     message: str = ""
     comment: str = ""
+    offers: tuple[tuple[int, Node], ...] = ()
 
     @property
     def is_approval(self) -> bool:
@@ -191,6 +193,7 @@ def _waiting(run: Run, step: Step, typed: Mapping[str, str]) -> Waiting:
         typed.get(f"kind-{seq}", ""),
         typed.get(f"message-{seq}", ""),
         typed.get(f"comment-{seq}", ""),
+        tuple((place, run.graph.nodes[place]) for place in run.offers.get(seq, ())),
     )
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from dataclasses import dataclass
 from typing import Any
 
 from django.core import signing
@@ -13,13 +14,14 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from workflows import access, engine, json_text
-from workflows.engine import graphs
+from workflows.engine import graphs, starts
 from workflows.engine.filtering import key as number
 from workflows.errors import InvalidInput, WorkflowError
 from workflows.forms import StartForm
+from workflows.graph import structure
 from workflows.graph.dry_run import Choice
 from workflows.graph.rehearsal import play
-from workflows.graph.shape import Graph
+from workflows.graph.shape import Graph, Node
 from workflows.models import Workflow
 
 from .dry_run_page import shown
@@ -30,6 +32,14 @@ from .repairing import listed
 SALT = "workflows.dry_run"
 LONGEST = 500_000  # characters of what was put in and chosen
 LONGEST_NOTE = 1_000
+
+
+@dataclass(frozen=True, slots=True)
+class Begun:
+    """How a run begins: its input, and the start whose event has brought it, if one has."""
+
+    input: Mapping[str, Any]
+    at: int | None = None
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
@@ -58,15 +68,22 @@ def _graph(request: HttpRequest, one: Workflow) -> tuple[Graph | None, list[Any]
         wanted = one.published.number
     version = version_of(one, str(wanted)) if wanted is not None else None
     context = {"workflow": one, "version": version, "may_edit": may_edit}
-    if version is not None:
-        return graphs.of(version.pk), [], context
-    problems = engine.problems(one)
-    return (None if problems else engine.to_publish(one)), problems, context
+    problems = [] if version is not None else engine.problems(one)
+    if problems:
+        return None, problems, context
+    graph = engine.to_publish(one) if version is None else graphs.of(version.pk)
+    return graph, [], context | {"starts": _starts(graph)}
+
+
+def _starts(graph: Graph) -> list[Node]:
+    """The starts that an event begins, for who begins a run at one."""
+    return [graph.nodes[place] for place in structure.of(graph).event_starts]
 
 
 def _begun(request: HttpRequest, graph: Graph, context: dict[str, Any]) -> HttpResponse:
     """The first page of a run; for an input that is refused, its form once more."""
     form = StartForm.typed(graph.input_schema, request.POST)
+    context |= {"start": request.POST.get("start_at", "")}
     if wanted := request.POST.get("switch"):
         if not form.is_refused:
             form = StartForm.showing(graph.input_schema, form.data, is_text=wanted == "json")
@@ -76,9 +93,14 @@ def _begun(request: HttpRequest, graph: Graph, context: dict[str, Any]) -> HttpR
             engine.check_input(graph.input_schema, form.data)
         except InvalidInput as error:
             form.refuse(error.problems)
+    at = None
+    try:
+        at = starts.place(graph, context["workflow"].key, context["start"] or None)
+    except InvalidInput as error:
+        form.refuse(error.problems)
     if form.is_refused:
         return _page(request, context | {"form": form}, 422)
-    return _run_page(request, graph, context, form.data, [])
+    return _run_page(request, graph, context, Begun(form.data, at), [])
 
 
 def _stepped(request: HttpRequest, graph: Graph, context: dict[str, Any]) -> HttpResponse:
@@ -88,20 +110,21 @@ def _stepped(request: HttpRequest, graph: Graph, context: dict[str, Any]) -> Htt
         form = StartForm.blank(graph.input_schema)
         text = _("The workflow has changed since this dry run began. Begin again.")
         return _page(request, context | {"form": form, "notice": text}, 409)
-    input, choices = kept
+    begun, choices = kept
     if request.POST.get("do") == "back":
-        return _run_page(request, graph, context, input, choices[:-1])
+        return _run_page(request, graph, context, begun, choices[:-1])
     try:
         chosen = _choice(request.POST)
-        return _run_page(request, graph, context, input, [*choices, chosen])
+        return _run_page(request, graph, context, begun, [*choices, chosen])
     except (WorkflowError, json_text.Malformed) as error:
         context |= {"refused": listed(error), "typed": request.POST}
-        return _run_page(request, graph, context, input, choices, 422)
+        return _run_page(request, graph, context, begun, choices, 422)
 
 
 def _choice(posted: QueryDict) -> Choice:
     """What a button of the page says; raises InvalidInput, json_text.Malformed."""
-    what, _colon, target = posted.get("do", "").partition(":")
+    what, _colon, place = posted.get("do", "").partition(":")
+    target, _colon, node = place.partition(":")
     if not target.isdecimal() or len(target) > 9:
         raise InvalidInput([_("Choose what happens next.")])
     seq = int(target)
@@ -114,6 +137,8 @@ def _choice(posted: QueryDict) -> Choice:
             note = posted.get(f"comment-{seq}", "")[:LONGEST_NOTE]
             output = {"decision": what, "comment": note, "decided_by": "dry run"}
             return Choice("complete", seq, output)
+        case "activate" if node.isdecimal():
+            return Choice("activate", seq, {"node": int(node[:9])})
         case "fail":
             kind = posted.get(f"kind-{seq}", "").strip()[:100] or "error"
             message = posted.get(f"message-{seq}", "").strip()[:LONGEST_NOTE]
@@ -129,33 +154,33 @@ def _run_page(
     request: HttpRequest,
     graph: Graph,
     context: dict[str, Any],
-    input: Mapping[str, Any],
+    begun: Begun,
     choices: list[Choice],
     status: int = 200,
 ) -> HttpResponse:
-    run = play(graph, input, choices)
-    kept = _signed(graph, input, choices)
+    run = play(graph, begun.input, choices, begun.at)
+    kept = _signed(graph, begun, choices)
     page = {"run": run, "kept": kept, "count": len(choices), **shown(run, context.get("typed"))}
     return _page(request, context | page, status)
 
 
-def _signed(graph: Graph, input: Mapping[str, Any], choices: list[Choice]) -> str:
+def _signed(graph: Graph, begun: Begun, choices: list[Choice]) -> str:
     """All that a run is made of, for the page to give back."""
-    state = [graph.sha256(), dict(input), [one.to_json() for one in choices]]
+    state = [graph.sha256(), dict(begun.input), begun.at, [one.to_json() for one in choices]]
     if len(json.dumps(state, ensure_ascii=False)) > LONGEST:
         raise InvalidInput([_("This dry run has become too large. Begin again with less.")])
     return signing.dumps(state, salt=SALT, compress=True)
 
 
-def _kept(text: str, graph: Graph) -> tuple[dict[str, Any], list[Choice]] | None:
+def _kept(text: str, graph: Graph) -> tuple[Begun, list[Choice]] | None:
     """The input and choices that a page gives back; None if they are of another graph."""
     try:
-        sha256, input, choices = signing.loads(text, salt=SALT)
+        sha256, input, at, choices = signing.loads(text, salt=SALT)
     except signing.BadSignature:
         return None
     if sha256 != graph.sha256():
         return None
-    return input, [Choice(what, target, data) for what, target, data in choices]
+    return Begun(input, at), [Choice(what, target, data) for what, target, data in choices]
 
 
 def _page(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
