@@ -37,12 +37,12 @@ from workflows.engine import (
     claiming,
     events,
     messages,
+    own_work,
     sessions,
     timers,
     transitions,
 )
 from workflows.engine.claiming import LeaseLost, Work
-from workflows.graph.shape import HUMAN
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
@@ -253,10 +253,9 @@ class Slot:
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
     def _done_here(self, work: Work) -> list[tuple[Work, advancing.Result]]:
-        """Quick tools, and the engine's own work: people are asked; what was stuck goes on."""
+        """Quick tools, and the engine's own work."""
         if work.lane == claiming.ENGINE_LANE:
-            is_asked = work.node.kind == HUMAN
-            return [(work, advancing.WaitsForPeople() if is_asked else advancing.Completed({}))]
+            return [(work, own_work.done(work))]
         if self._is_quick(work):
             return [(work, attempts.result(attempts.run(work, self._agent(work))))]
         return []

@@ -119,6 +119,18 @@ class InvalidExpression(WorkflowError):
     """The expression could not be evaluated."""
 
 
+class DecisionFailed(WorkflowError):
+    """The decision could not be made."""
+
+
+class UnreadableDecisions(Listed):
+    """The file of decisions cannot be read."""
+
+
+class UnknownDecision(WorkflowError):
+    """There is no such decision."""
+
+
 STATUS: dict[type[WorkflowError], int] = {
     BpmnError: 400,
     NotAllowed: 403,
@@ -130,8 +142,10 @@ STATUS: dict[type[WorkflowError], int] = {
     UnknownApproval: 404,
     UnknownRow: 404,
     UnknownTrigger: 404,
+    UnknownDecision: 404,
     Listed: 422,
     InvalidExpression: 422,
+    DecisionFailed: 422,
 }
 
 

@@ -3,8 +3,9 @@
 from .admission import intake_refusal, pause_intake, resume_intake
 from .batches import cancel_batch, create_batch
 from .choosing import activate, offered
+from .decision_tables import Imported, import_dmn
 from .decisions import decide
-from .definitions import compiled, problems, publish, register_workflow
+from .definitions import compiled, problems, publish, register_workflow, to_publish
 from .events import off_event, on_event
 from .executions import (
     cancel,
@@ -25,6 +26,7 @@ from .triggers import register_trigger
 from .variables import set_variables
 
 __all__ = [
+    "Imported",
     "activate",
     "cancel",
     "cancel_batch",
@@ -36,6 +38,7 @@ __all__ = [
     "evaluate_conditions",
     "explain",
     "get_execution_status",
+    "import_dmn",
     "intake_refusal",
     "may_rerun_from",
     "may_skip",
@@ -64,6 +67,7 @@ __all__ = [
     "skip",
     "start_once",
     "start_workflow",
+    "to_publish",
     "transition_state",
     "variables_before",
 ]

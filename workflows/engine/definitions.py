@@ -18,7 +18,7 @@ from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
 from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 
-from . import starts, transitions, trigger_settings, triggers
+from . import decision_tables, starts, transitions, trigger_settings, triggers
 from .ways import dependencies, way_problems, ways_in
 
 
@@ -44,6 +44,7 @@ def problems(workflow: Workflow) -> list[Problem]:
         *_workflow_problems(workflow),
         *_row_problems(rows),
         *_call_problems(workflow, rows),
+        *decision_tables.problems(rows),
         *validation.problems(graph),
         *starts.problems(workflow, graph),
     ]
@@ -74,6 +75,14 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     )
 
 
+def to_publish(workflow: Workflow) -> Graph:
+    """The graph of a draft as a version would have it: with the newest tables of its decisions.
+
+    Raises UnknownDecision, DecisionFailed.
+    """
+    return decision_tables.frozen(compiled(workflow))
+
+
 def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
     """Freeze the draft as the next version; an unchanged draft gives the present version.
 
@@ -82,7 +91,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
     found = problems(workflow)
     if found:
         raise InvalidDefinition(found)
-    graph = compiled(workflow)
+    graph = to_publish(workflow)
     with transaction.atomic():
         locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
         latest = locked.versions.filter(arranges=None).order_by("-number").first()
@@ -193,6 +202,7 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         loop=task.loop or {},
         calls=task.calls or {},
         scope=task.scope or {},
+        decision=task.decision or {},
     )
 
 
@@ -335,6 +345,7 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         loop=task.get("loop") or {},
         calls=task.get("calls") or {},
         scope=task.get("scope") or {},
+        decision=task.get("decision") or {},
     )
 
 

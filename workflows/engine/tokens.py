@@ -15,7 +15,7 @@ from workflows.graph import ad_hoc, moves, tokens
 from workflows.graph.game import Game
 from workflows.graph.marking import INCIDENT, Marking
 from workflows.graph.rerunning import Entry
-from workflows.graph.shape import CALL, WORK, Graph
+from workflows.graph.shape import CALL, DECISION, WORK, Graph
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
 
@@ -259,9 +259,9 @@ def _all_routed(
         if activity is None:
             late.append((work, result))
             continue
-        is_asked = isinstance(result, WaitsForPeople)
-        if is_asked and activity.role == INCIDENT:  # it has not come as far as the question
-            result = Completed({})
+        is_own = isinstance(result, WaitsForPeople) or work.node.kind == DECISION
+        if is_own and activity.role == INCIDENT and getattr(result, "by", None) is None:
+            result = Completed({})  # it has not come as far as the question
         outcomes.append(_routed(run, work, result))
         applied.append((work, result))
     return outcomes, applied
@@ -320,7 +320,7 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
         "routed_on": None,
         "targets": [],
         "actor": result.by,
-        "data": {"reason": result.reason} if result.reason else None,
+        "data": {**({"reason": result.reason} if result.reason else {}), **result.told} or None,
     }
 
 

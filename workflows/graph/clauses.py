@@ -16,6 +16,7 @@ from .shape import (
     BOUNDARY,
     CALL,
     CATCH,
+    DECISION,
     END,
     MULTIPLE,
     SCOPE,
@@ -64,6 +65,7 @@ IN_PARTS = frozenset(
 KNOWN = IN_PARTS | {"interrupting", "into", "events", "parallel"}
 TIMES = ("duration", "at", "cycle")
 MAX_NAME, MAX_TTL = 200, 31_536_000.0  # characters; seconds
+RESERVED = ("vars", "output")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -73,6 +75,7 @@ def problems(graph: Graph) -> Iterator[Problem]:
         yield from _event(graph, node)
         yield from _loop(node)
         yield from _calls(node)
+        yield from _decision(node)
 
 
 def _event(graph: Graph, node: Node) -> Iterator[Problem]:
@@ -272,3 +275,20 @@ def _calls(node: Node) -> Iterator[Problem]:
         yield Problem(node.key, "calls", message)
     if "input" in calls:
         yield from of_mapping(node.key, "calls", "input", calls["input"])
+
+
+def _decision(node: Node) -> Iterator[Problem]:
+    decision = node.decision
+    if node.kind != DECISION:
+        if decision:
+            yield Problem(node.key, "decision", "Only a task of kind “decision” makes one.")
+        return
+    for name in sorted(set(decision) - {"decision", "result"}):
+        yield Problem(node.key, "decision", f"“{name}” is not a setting of a decision.")
+    if not isinstance(decision.get("decision"), str) or not decision["decision"]:
+        yield Problem(node.key, "decision", "Name the decision table by its key: “decision”.")
+    result = decision.get("result", "")
+    if not isinstance(result, str) or (result and not VARIABLE.match(result)):
+        yield Problem(node.key, "decision", f"“result” is {result!r}, not a variable's name.")
+    if result in RESERVED:
+        yield Problem(node.key, "decision", f"“{result}” is a reserved name; choose another.")

@@ -30,15 +30,18 @@ def given(text: str, option: str) -> dict[str, Any]:
         raise _bad(f"{option}: {error}") from error
 
 
-def person(name: str | None) -> User | None:
-    """The user whom --as names; raises CommandError for an unknown one, NotAllowed."""
+def person(name: str | None, *permissions: str, to: str = "start workflows") -> User | None:
+    """The user whom --as names; `to` says what the permissions are for, START when none is named.
+
+    Raises CommandError for an unknown one, NotAllowed.
+    """
     if name is None:
         return None
     user = User.objects.filter(username=name, is_active=True).first()
     if user is None:
         raise CommandError(f"--as: there is no active user “{name}”.", returncode=BAD_USAGE)
-    if not user.has_perm(access.START):
-        raise NotAllowed(f"{name} may not start workflows.")
+    if not user.has_perms(permissions or (access.START,)):
+        raise NotAllowed(f"{name} may not {to}.")
     return user
 
 

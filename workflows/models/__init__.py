@@ -2,6 +2,7 @@ from .approvals import Approval, Decision
 from .audit import AuditEvent, AuditHead
 from .batches import Batch, BatchItem
 from .checkpoints import AuditCheckpoint
+from .decision_tables import DecisionFile, DecisionTable, DecisionVersion
 from .definitions import TaskDefinition, Version, Workflow
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
 from .messages import BufferedMessage, Delivery, Subscription
@@ -24,6 +25,9 @@ __all__ = [
     "BatchItem",
     "BufferedMessage",
     "Decision",
+    "DecisionFile",
+    "DecisionTable",
+    "DecisionVersion",
     "Delivery",
     "Event",
     "Execution",
