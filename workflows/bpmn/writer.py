@@ -79,9 +79,11 @@ def _whole(workflow: Normal) -> object:
 
 def document_of(workflow: Normal) -> Document:
     """A new document that says what a workflow says, without a diagram."""
-    key = free(workflow.key or "process", workflow.tasks)
+    drawn = expanded(workflow)
+    taken = {*workflow.tasks, *drawn.added}
+    key = free(workflow.key or "process", taken)
     given = {
-        "id": free("definitions", {*workflow.tasks, key}),
+        "id": free("definitions", {*taken, key}),
         "targetNamespace": NAMESPACE,
         "exporter": EXPORTER,
     }
@@ -89,7 +91,7 @@ def document_of(workflow: Normal) -> Document:
     process = put(root, root.makeelement(bpmn("process"), {"id": key, "isExecutable": "true"}))
     document = Document(root, process)
     describe(process, workflow)
-    _fill(document, workflow, expanded(workflow))
+    _fill(document, workflow, drawn)
     return document
 
 
