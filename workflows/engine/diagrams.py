@@ -136,10 +136,12 @@ def _stored(workflow: Workflow) -> Diagram | None:
 
 
 def _current(workflow: Workflow, definition: Mapping[str, Any], stored: Diagram | None) -> bytes:
-    content = bytes(stored.content) if stored is not None else None
-    if content is not None and stored.draft_sha256 == describing.digest(definition):
+    if stored is None:
+        return _written(definition)
+    content = bytes(stored.content)
+    if stored.draft_sha256 == describing.digest(definition):
         return content
-    return _written(definition, content, stored.process if stored is not None else "")
+    return _written(definition, content, stored.process)
 
 
 def _written(

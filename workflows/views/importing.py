@@ -32,7 +32,7 @@ def workflow_import(request: HttpRequest) -> HttpResponse:
     if refused:
         return _page(request, {"refused": refused}, 422)
     wants_publishing = bool(request.POST.get("publish"))
-    if wants_publishing and not request.user.has_perm(access.PUBLISH):  # type: ignore[union-attr]
+    if wants_publishing and not request.user.has_perm(access.PUBLISH):
         return _page(request, {"refused": _("Your role does not publish workflows.")}, 403)
     try:
         done = engine.import_bpmn(
