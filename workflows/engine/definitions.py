@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -21,6 +22,7 @@ from . import describing, diagrams, drafts, transitions, trigger_settings, trigg
 from .templates import template
 from .ways import dependencies, way_problems, ways_in
 
+COLUMNS = TaskDefinition._meta.concrete_fields[2:]  # without the id and the workflow
 RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
 
 
@@ -287,12 +289,18 @@ def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None
         raise InvalidDefinition(found)
     # Rows keep their ids: a form that is open elsewhere still finds the tasks it shows.
     workflow.task_definitions.exclude(key__in=[row.key for row in rows]).delete()
+    present = {row.key: _values(row) for row in workflow.task_definitions.all()}
     TaskDefinition.objects.bulk_create(
-        rows,
+        [row for row in rows if _values(row) != present.get(row.key)],
         update_conflicts=True,
         unique_fields=["workflow", "key"],
-        update_fields=[field.name for field in TaskDefinition._meta.concrete_fields[2:]],
+        update_fields=[field.name for field in COLUMNS],
     )
+
+
+def _values(row: TaskDefinition) -> str:
+    """All that a row says, to compare by: 1 and true are two."""
+    return json.dumps([getattr(row, field.name) for field in COLUMNS], sort_keys=True)
 
 
 def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Problem]:
