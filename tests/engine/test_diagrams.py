@@ -22,7 +22,7 @@ from workflows.errors import (
     UnknownWorkflow,
     UnsupportedDiagram,
 )
-from workflows.models import AuditEvent, Diagram, TaskDefinition, VersionDiagram, Workflow
+from workflows.models import AuditEvent, Diagram, TaskDefinition, Version, VersionDiagram, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -286,6 +286,14 @@ def test_a_draft_that_no_document_can_say_is_told_what_to_mend(
     TaskDefinition.objects.filter(key="b").update(**flaw)
     with pytest.raises(CannotDraw, match=f"“b”: .*{said}"):
         engine.diagram_of(workflow)
+
+
+def test_a_version_whose_document_cannot_be_written_is_not_published() -> None:
+    workflow = imported(file())
+    TaskDefinition.objects.filter(key="b").update(capabilities=["two words"])
+    with pytest.raises(InvalidDefinition, match="one word without blanks"):
+        engine.publish(workflow, by=None)
+    assert not Version.objects.exists()
 
 
 def test_the_one_of_several_processes_that_was_chosen_stays_it() -> None:

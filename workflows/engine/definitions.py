@@ -12,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from workflows.errors import InvalidDefinition, StaleState
+from workflows.errors import CannotDraw, InvalidDefinition, StaleState
 from workflows.graph import validation
 from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
@@ -121,7 +121,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
         version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
-        diagrams.freeze(version, locked)
+        _freeze_diagram(version, locked)
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
@@ -141,6 +141,13 @@ def _freeze(
         comment=comment,
         published_by=by,
     )
+
+
+def _freeze_diagram(version: Version, workflow: Workflow) -> None:
+    try:
+        diagrams.freeze(version, workflow)
+    except CannotDraw as error:
+        raise InvalidDefinition(error.problems) from error
 
 
 def _record_published(workflow: Workflow, version: Version, by: User | None, comment: str) -> None:
