@@ -65,6 +65,18 @@ class StaleState(WorkflowError):
     """Somebody else was faster: the state has changed meanwhile."""
 
 
+class DraftChanged(StaleState):
+    """The draft has been changed since you opened it."""
+
+    def __init__(self, message: str = "", changes: Sequence[Any] = ()) -> None:
+        self.changes = list(changes)
+        super().__init__(message)
+
+
+class DraftExists(WorkflowError):
+    """There is a workflow with this key already."""
+
+
 class WrongState(WorkflowError):
     """Its present state does not allow this."""
 
@@ -99,6 +111,22 @@ class InvalidInput(Listed):
 
 class InvalidDefinition(Listed):
     """The definition cannot be published."""
+
+
+class InvalidDiagram(Listed):
+    """The file cannot be read as BPMN 2.0."""
+
+
+class UnsupportedDiagram(Listed):
+    """The file has parts that cannot be run."""
+
+    def __init__(self, problems: Sequence[Any], findings: Sequence[Any] = ()) -> None:
+        self.findings = list(findings)
+        super().__init__(problems)
+
+
+class CannotDraw(Listed):
+    """The draft cannot be drawn as it is."""
 
 
 class CannotMove(Listed):

@@ -6,6 +6,7 @@ from .choosing import activate, offered
 from .decision_tables import Imported, import_dmn
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow, to_publish
+from .diagrams import diagram_of, diagram_of_version, export_bpmn
 from .events import off_event, on_event
 from .executions import (
     cancel,
@@ -16,6 +17,7 @@ from .executions import (
 )
 from .explaining import explain
 from .forking import may_rerun_from, rerun_from, rerunnable, variables_before
+from .importing import import_bpmn, save_diagram
 from .intake import evaluate_conditions, publish_event, receive_event
 from .messages import publish_message, publish_signal
 from .moving import move_to_version, newer_versions, plan_move
@@ -35,9 +37,13 @@ __all__ = [
     "complete",
     "create_batch",
     "decide",
+    "diagram_of",
+    "diagram_of_version",
     "evaluate_conditions",
     "explain",
+    "export_bpmn",
     "get_execution_status",
+    "import_bpmn",
     "import_dmn",
     "intake_refusal",
     "may_rerun_from",
@@ -63,6 +69,7 @@ __all__ = [
     "resume",
     "resume_intake",
     "retry",
+    "save_diagram",
     "set_variables",
     "skip",
     "start_once",

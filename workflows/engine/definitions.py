@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -9,17 +10,29 @@ from typing import Any
 import jsonschema_rs
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from workflows.errors import InvalidDefinition
+from workflows.errors import CannotDraw, InvalidDefinition, StaleState
 from workflows.graph import validation
-from workflows.graph.retry import RetryPolicy
 from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
-from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
+from workflows.models import Priority, TaskDefinition, Version, Workflow
 
-from . import decision_tables, starts, transitions, trigger_settings, triggers
+from . import (
+    decision_tables,
+    describing,
+    diagrams,
+    drafts,
+    starts,
+    transitions,
+    trigger_settings,
+    triggers,
+)
+from .templates import template
 from .ways import dependencies, way_problems, ways_in
+
+COLUMNS = TaskDefinition._meta.concrete_fields[2:]  # without the id and the workflow
+RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -27,13 +40,42 @@ def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) 
 
     The same definition again gives the same version. Raises InvalidDefinition with all problems.
     """
-    known = definition.get("key") or definition.get("workflow_id")
+    known = str(definition.get("key") or definition.get("workflow_id") or "")
     with transaction.atomic():
-        workflow = _draft(str(known or ""), _workflow_fields(definition))
-        _write_tasks(workflow, definition.get("tasks", []))
+        workflow = _locked(known)
+        before = describing.definition_of(workflow) if workflow else None
+        workflow = workflow or draft(known, _workflow_fields(definition))
+        write(workflow, definition)
         if "triggers" in definition:
             triggers.define(workflow, definition["triggers"], by=by)
+        if describing.definition_of(workflow) != before:
+            drafts.touched(workflow)
         return publish(workflow, by=by)
+
+
+def draft(key: str, fields: Mapping[str, Any]) -> Workflow:
+    """A new workflow with this key and these columns, without tasks.
+
+    Raises InvalidDefinition, StaleState.
+    """
+    workflow = Workflow(key=key, **{"name": key, **fields})
+    try:
+        with transaction.atomic():
+            _save(workflow)
+    except IntegrityError as error:
+        raise StaleState(f"Somebody else has just made a workflow “{key}”.") from error
+    return workflow
+
+
+def write(workflow: Workflow, definition: Mapping[str, Any]) -> None:
+    """Make a locked draft what a definition says; what it does not name stays, but for the tasks.
+
+    Triggers that have settings are left to `triggers.define`. Raises InvalidDefinition.
+    """
+    for name, given in _workflow_fields(definition).items():
+        setattr(workflow, name, given)
+    _save(workflow)
+    _write_tasks(workflow, definition.get("tasks", []))
 
 
 def problems(workflow: Workflow) -> list[Problem]:
@@ -45,6 +87,7 @@ def problems(workflow: Workflow) -> list[Problem]:
         *_row_problems(rows),
         *_call_problems(workflow, rows),
         *decision_tables.problems(rows),
+        *diagrams.problems(workflow, rows),
         *validation.problems(graph),
         *starts.problems(workflow, graph),
     ]
@@ -98,37 +141,13 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
         version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
+        _freeze_diagram(version, locked)
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
         triggers.define_starts(workflow, graph, by=by)
         _record_published(workflow, version, by, comment)
     return version
-
-
-def template(graph: Graph) -> list[dict[str, Any]]:
-    """The task rows of every execution, ready to insert; a token graph's come with its tokens."""
-    rows = _rows(graph)
-    return rows if graph.is_plain else []
-
-
-def _rows(graph: Graph) -> list[dict[str, Any]]:
-    lanes = {node.requirement: node for node in graph.nodes}
-    numbers = {requirement: _lane(node) for requirement, node in lanes.items()}
-    return [
-        {
-            "node": position,
-            "key": node.key,
-            "name": node.name,
-            "kind": node.kind,
-            "lane": numbers[node.requirement],
-            "priority": node.priority,
-            "waits_on": graph.waits_on(position),
-            "max_attempts": RetryPolicy.of(graph.retry_policy, node.max_retries).max_attempts,
-            "timeout_seconds": node.timeout_seconds,
-        }
-        for position, node in enumerate(graph.nodes)
-    ]
 
 
 def _freeze(
@@ -145,18 +164,11 @@ def _freeze(
     )
 
 
-def _lane(node: Node) -> int:
-    if not node.requirement:
-        return 0
-    lane, _ = Lane.objects.get_or_create(
-        requirement=node.requirement,
-        defaults={
-            "agent_key": node.agent_key,
-            "role": "" if node.agent_key else node.role,
-            "capabilities": [] if node.agent_key else sorted(node.capabilities),
-        },
-    )
-    return lane.pk
+def _freeze_diagram(version: Version, workflow: Workflow) -> None:
+    try:
+        diagrams.freeze(version, workflow)
+    except CannotDraw as error:
+        raise InvalidDefinition(error.problems) from error
 
 
 def _record_published(workflow: Workflow, version: Version, by: User | None, comment: str) -> None:
@@ -172,6 +184,7 @@ def _record_published(workflow: Workflow, version: Version, by: User | None, com
                     "version": version.number,
                     "sha256": version.sha256,
                     "comment": comment,
+                    "revision": workflow.revision,
                 },
             )
         ]
@@ -247,6 +260,8 @@ def _workflow_problems(workflow: Workflow) -> list[Problem]:
     found = []
     if not workflow.key:
         found.append(Problem("", "key", "Give the workflow a key."))
+    if workflow.key in RESERVED_KEYS:
+        found.append(Problem("", "key", f"“{workflow.key}” is a reserved key; choose another."))
     found += [
         Problem("", "triggers", message)
         for message in map(trigger_settings.name_problem, workflow.triggers or ())
@@ -279,16 +294,16 @@ def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _draft(key: str, fields: dict[str, Any]) -> Workflow:
-    """The workflow with this key and these fields, saved; raises InvalidDefinition."""
-    workflow = Workflow.objects.filter(key=key).first() or Workflow(key=key, name=key)
-    for name, given in fields.items():
-        setattr(workflow, name, given)
+def _locked(key: str) -> Workflow | None:
+    rows = Workflow.objects.select_for_update(of=("self",), no_key=True)
+    return rows.filter(key=key).first()
+
+
+def _save(workflow: Workflow) -> None:
     found = _field_problems(workflow, "")
     if found:
         raise InvalidDefinition(found)
     workflow.save()
-    return workflow
 
 
 def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
@@ -301,8 +316,20 @@ def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None
     ]
     if found:
         raise InvalidDefinition(found)
-    workflow.task_definitions.all().delete()
-    TaskDefinition.objects.bulk_create(rows)
+    # Rows keep their ids: a form that is open elsewhere still finds the tasks it shows.
+    workflow.task_definitions.exclude(key__in=[row.key for row in rows]).delete()
+    present = {row.key: _values(row) for row in workflow.task_definitions.all()}
+    TaskDefinition.objects.bulk_create(
+        [row for row in rows if _values(row) != present.get(row.key)],
+        update_conflicts=True,
+        unique_fields=["workflow", "key"],
+        update_fields=[field.name for field in COLUMNS],
+    )
+
+
+def _values(row: TaskDefinition) -> str:
+    """All that a row says, to compare by: 1 and true are two."""
+    return json.dumps([getattr(row, field.name) for field in COLUMNS], sort_keys=True)
 
 
 def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Problem]:

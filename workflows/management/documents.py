@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -79,9 +80,15 @@ class DocumentCommand(BaseCommand):
     def _refuse(self, error: WorkflowError, *, as_json: bool) -> NoReturn:
         problems = [str(problem) for problem in getattr(error, "problems", [])]
         if as_json:
-            self.document({"error": str(error), **({"problems": problems} if problems else {})})
+            told = {
+                "problems": problems,
+                "findings": [asdict(one) for one in getattr(error, "findings", [])],
+            }
+            kept = {name: found for name, found in told.items() if found}
+            self.document({"error": str(error), **kept})
         own_words = type(error).__doc__ if isinstance(error, Listed) else str(error)
-        text = "\n  ".join([self.refusal or (own_words or "").strip(), *problems])
+        words = (own_words or "").strip()
+        text = "\n  ".join([self.refusal.format(why=words) or words, *problems])
         raise CommandError(text, returncode=REFUSED) from error
 
 

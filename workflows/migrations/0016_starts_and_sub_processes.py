@@ -4,7 +4,7 @@ from workflows.engine import sql
 
 
 class Migration(migrations.Migration):
-    dependencies = [("workflows", "0014_tokens")]
+    dependencies = [("workflows", "0015_diagrams")]
 
     operations = [
         migrations.AddField(

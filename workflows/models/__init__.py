@@ -4,6 +4,7 @@ from .batches import Batch, BatchItem
 from .checkpoints import AuditCheckpoint
 from .decision_tables import DecisionFile, DecisionTable, DecisionVersion
 from .definitions import TaskDefinition, Version, Workflow
+from .diagrams import LARGEST_DIAGRAM, Diagram, VersionDiagram
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
 from .messages import BufferedMessage, Delivery, Subscription
 from .runs import Execution, Task, Timer
@@ -14,6 +15,7 @@ from .triggers import Event, Firing, Trigger
 __all__ = [
     "ALLOWED",
     "FINAL",
+    "LARGEST_DIAGRAM",
     "AgentSlot",
     "ApiToken",
     "Approval",
@@ -29,6 +31,7 @@ __all__ = [
     "DecisionTable",
     "DecisionVersion",
     "Delivery",
+    "Diagram",
     "Event",
     "Execution",
     "Firing",
@@ -45,5 +48,6 @@ __all__ = [
     "Timer",
     "Trigger",
     "Version",
+    "VersionDiagram",
     "Workflow",
 ]
