@@ -6,6 +6,7 @@ from workflows.views import (
     approvals,
     auditing,
     batches,
+    editing,
     execution,
     executions,
     forking,
@@ -81,6 +82,19 @@ urlpatterns: list[URLPattern] = [
     path("approvals/<int:approval_id>/decide/", approvals.approval_decide, name="approval_decide"),
     path("workflows/", modelling.workflows, name="workflows"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
+    path("workflows/<str:key>/edit/", editing.workflow_edit, name="workflow_edit"),
+    path("workflows/<str:key>/edit/draft/", editing.workflow_draft, name="workflow_draft"),
+    path(
+        "workflows/<str:key>/edit/state/",
+        editing.workflow_draft_state,
+        name="workflow_draft_state",
+    ),
+    path("workflows/<str:key>/edit/save/", editing.workflow_save, name="workflow_save"),
+    path("workflows/<str:key>/edit/problems/", editing.workflow_problems, name="workflow_problems"),
+    path(
+        "workflows/<str:key>/edit/expression/", editing.expression_check, name="expression_check"
+    ),
+    path("workflows/<str:key>/edit/publish/", editing.workflow_publish, name="workflow_publish"),
     path("workflows/<str:key>/start/", modelling.workflow_start, name="workflow_start"),
     path("workflows/<str:key>/intake/pause/", intake.intake_pause, name="intake_pause"),
     path("workflows/<str:key>/intake/resume/", intake.intake_resume, name="intake_resume"),
