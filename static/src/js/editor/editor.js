@@ -34,7 +34,6 @@ export class Editor {
     this.views = views(root);
     this.draft = new Draft({
       url: root.dataset.save,
-      revision: Number(root.dataset.revision),
       key: root.dataset.key,
       token: this.token,
       serialize: () => this.xml(),
@@ -46,11 +45,12 @@ export class Editor {
     describe(this.paper, this.root.dataset.label);
     await fontsReady();
     const workforce = this.workforce.load();
-    const answer = await fetch(this.root.dataset.diagram);
-    await this.show(await answer.text());
+    const draft = await this.#theirs();
+    this.draft.revision = draft.revision;
+    await this.show(draft.xml);
     this.#listen();
     await workforce;
-    this.#told(JSON.parse(one("#first-problems").textContent));
+    this.#told(draft.problems);
     this.root.dataset.ready = "";
     await this.#offerLeft();
   }
