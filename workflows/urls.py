@@ -6,8 +6,9 @@ from workflows.views import (
     approvals,
     auditing,
     batches,
-    editing,
     comparing,
+    creating,
+    editing,
     execution,
     executions,
     forking,
@@ -83,6 +84,7 @@ urlpatterns: list[URLPattern] = [
     path("approvals/<int:approval_id>/", approvals.approval, name="approval"),
     path("approvals/<int:approval_id>/decide/", approvals.approval_decide, name="approval_decide"),
     path("workflows/", modelling.workflows, name="workflows"),
+    path("workflows/new/", creating.workflow_new, name="workflow_new"),
     path("workflows/import/", importing.workflow_import, name="workflow_import"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
     path("workflows/<str:key>/edit/", editing.workflow_edit, name="workflow_edit"),
@@ -93,9 +95,7 @@ urlpatterns: list[URLPattern] = [
     ),
     path("workflows/<str:key>/edit/save/", editing.workflow_save, name="workflow_save"),
     path("workflows/<str:key>/edit/problems/", editing.workflow_problems, name="workflow_problems"),
-    path(
-        "workflows/<str:key>/edit/expression/", editing.expression_check, name="expression_check"
-    ),
+    path("workflows/<str:key>/edit/expression/", editing.expression_check, name="expression_check"),
     path("workflows/<str:key>/edit/publish/", editing.workflow_publish, name="workflow_publish"),
     path("workflows/<str:key>/bpmn/", importing.workflow_bpmn, name="workflow_bpmn"),
     path(

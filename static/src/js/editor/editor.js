@@ -178,6 +178,7 @@ export class Editor {
     cancelAnimationFrame(this.#drawing);
     this.#drawing = requestAnimationFrame(() => {
       if (this.#selected && !this.model.element(this.#selected.id)) this.pick(null);
+      this.tree.selected = this.#selected?.id ?? null; // a key may have changed
       this.tree.draw();
       this.panel.refresh();
       this.#tellProblems();

@@ -32,6 +32,7 @@ export class Tree {
     root.addEventListener("click", (event) => this.#click(event));
     root.addEventListener("dblclick", (event) => event.target.closest("[role=treeitem]") && this.onEnter());
     root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener("focusin", (event) => this.#focused(event.target.closest("[role=treeitem]")));
   }
 
   draw() {
@@ -161,6 +162,11 @@ export class Tree {
     if (event.target.closest(".tree-turn")) return this.#expand(item, item.getAttribute("aria-expanded") !== "true");
     this.onPick(item.dataset.id);
     item.focus();
+  }
+
+  /** What the keyboard is on is what is selected. */
+  #focused(item) {
+    if (item && item.dataset.id !== this.selected) this.onPick(item.dataset.id);
   }
 
   #key(event) {
