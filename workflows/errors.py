@@ -121,8 +121,22 @@ class UnsupportedDiagram(Listed):
         super().__init__(problems)
 
 
+class CannotDraw(Listed):
+    """The draft cannot be drawn as it is."""
+
+
 class CannotMove(Listed):
     """The execution cannot go on with that version."""
+
+
+class BpmnError(WorkflowError):
+    """The file cannot be read as BPMN 2.0."""
+
+    def __init__(self, message: str = "", line: int | None = None, element_id: str = "") -> None:
+        self.message, self.line, self.element_id = message, line, element_id
+        place = f"Line {line}" if line else ""
+        place += f", element “{element_id}”" if place and element_id else ""
+        super().__init__(f"{place}: {message}" if place and message else message)
 
 
 class InvalidExpression(WorkflowError):
@@ -130,6 +144,7 @@ class InvalidExpression(WorkflowError):
 
 
 STATUS: dict[type[WorkflowError], int] = {
+    BpmnError: 400,
     NotAllowed: 403,
     UnknownWorkflow: 404,
     UnknownExecution: 404,

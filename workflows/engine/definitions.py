@@ -20,6 +20,8 @@ from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 
 from . import describing, diagrams, drafts, transitions, trigger_settings, triggers
 
+RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
+
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
     """Write a definition (the sketch's names are understood) as a draft and publish it.
@@ -28,7 +30,7 @@ def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) 
     """
     known = str(definition.get("key") or definition.get("workflow_id") or "")
     with transaction.atomic():
-        workflow = Workflow.objects.select_for_update(of=("self",)).filter(key=known).first()
+        workflow = _locked(known)
         before = describing.definition_of(workflow) if workflow else None
         workflow = workflow or draft(known, _workflow_fields(definition))
         write(workflow, definition)
@@ -278,6 +280,8 @@ def _workflow_problems(workflow: Workflow) -> list[Problem]:
     found = []
     if not workflow.key:
         found.append(Problem("", "key", "Give the workflow a key."))
+    if workflow.key in RESERVED_KEYS:
+        found.append(Problem("", "key", f"“{workflow.key}” is a reserved key; choose another."))
     found += [
         Problem("", "triggers", message)
         for message in map(trigger_settings.name_problem, workflow.triggers or ())
@@ -308,6 +312,11 @@ def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
     if "priority" in definition:
         fields["priority"] = _priority(definition["priority"])
     return fields
+
+
+def _locked(key: str) -> Workflow | None:
+    rows = Workflow.objects.select_for_update(of=("self",), no_key=True)
+    return rows.filter(key=key).first()
 
 
 def _save(workflow: Workflow) -> None:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workflows.errors import InvalidDiagram, UnknownVersion, UnknownWorkflow
+from workflows.bpmn import reader, writer
+from workflows.bpmn.reader import BpmnError, Finding, Reading
+from workflows.errors import CannotDraw, InvalidDiagram, UnknownVersion, UnknownWorkflow
 from workflows.graph.validation import Problem
 from workflows.models import (
     LARGEST_DIAGRAM,
@@ -18,10 +20,7 @@ from workflows.models import (
     Workflow,
 )
 
-from . import describing, graphs
-
-if TYPE_CHECKING:
-    from workflows.bpmn.reader import Finding, Reading
+from . import describing, drawing, graphs
 
 UNSUPPORTED = "unsupported"
 
@@ -31,7 +30,8 @@ def diagram_of(workflow: Workflow) -> bytes:
 
     When the draft says more or something else, the elements that differ are patched; a draft that
     has no document gets one that is laid out. Nothing is stored. For the editor: read
-    `workflow.revision` before the document, and give it to `save_diagram`.
+    `workflow.revision` before the document, and give it to `save_diagram`. Raises CannotDraw for
+    an unfinished draft that no document can say, with what is to be mended in the form.
     """
     return _current(workflow, describing.definition_of(workflow), _stored(workflow))
 
@@ -41,8 +41,6 @@ def diagram_of_version(version: Version) -> bytes:
     stored = VersionDiagram.objects.filter(version=version.arranges_id or version.pk).first()
     if stored is not None:
         return bytes(stored.content)
-    from workflows.bpmn import writer
-
     return writer.write(describing.definition_of_version(version, graphs.of(version.pk)))
 
 
@@ -96,9 +94,6 @@ def read(data: bytes, process: str | None = None) -> Reading:
         raise InvalidDiagram(
             [Problem("", "diagram", f"It has {len(data)} bytes; {LARGEST_DIAGRAM} is the limit.")]
         )
-    from workflows.bpmn import reader
-    from workflows.bpmn.reader import BpmnError
-
     try:
         return reader.read(data, process=process)
     except BpmnError as error:
@@ -141,13 +136,11 @@ def _stored(workflow: Workflow) -> Diagram | None:
 
 
 def _current(workflow: Workflow, definition: Mapping[str, Any], stored: Diagram | None) -> bytes:
-    from workflows.bpmn import writer
-
-    if stored is None:
-        return writer.write(definition)
-    content = bytes(stored.content)
-    if stored.draft_sha256 == describing.digest(definition):
+    content = bytes(stored.content) if stored is not None else None
+    if content is not None and stored.draft_sha256 == describing.digest(definition):
         return content
+    if flaws := drawing.problems(definition):
+        raise CannotDraw(flaws)
     return writer.write(definition, content)
 
 
@@ -161,8 +154,6 @@ def _findings(
 
 
 def _told(stored: Diagram) -> list[Finding]:
-    from workflows.bpmn.reader import Finding
-
     return [Finding(**one) for one in stored.findings]
 
 

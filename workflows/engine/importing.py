@@ -84,7 +84,7 @@ def save_diagram(workflow: Workflow, data: bytes, *, by: User | None, revision: 
     is no BPMN and InvalidDefinition (422) for what no draft can hold: then nothing is stored.
     """
     with transaction.atomic():
-        locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
+        locked = Workflow.objects.select_for_update(of=("self",), no_key=True).get(pk=workflow.pk)
         drafts.check(locked, revision)
         process = _process(locked)
         reading = diagrams.read(data, process or None)
@@ -107,7 +107,9 @@ def _imported(
 ) -> tuple[Workflow, bool]:
     given = _named(reading.definition)
     known = key or str(given.get("key") or "")
-    present = Workflow.objects.select_for_update(of=("self",)).filter(key=known).first()
+    present = (
+        Workflow.objects.select_for_update(of=("self",), no_key=True).filter(key=known).first()
+    )
     if present is not None and not may_replace:
         raise DraftExists(f"There is a workflow “{known}” already: “{present}”.")
     workflow = present or definitions.draft(known, {})
