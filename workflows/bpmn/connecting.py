@@ -18,7 +18,7 @@ from workflows.graph.shape import (
     THROW,
 )
 
-from . import expressing
+from . import expressing, implicit
 from .kinds import DECISION, NODES
 from .source import Source, child, children, is_true, local, name_of
 
@@ -116,7 +116,8 @@ class Connections:
             item["default"] = True
         if start in self._choices and not is_free and (place := self._place[flow]):
             item["order"] = place
-        if name := name_of(flow)[:_MAX_NAME]:
+        label = " ".join((flow.get(implicit.LABEL) or "").split())
+        if (name := name_of(flow)[:_MAX_NAME]) and name != label:
             item["name"] = name
         return item
 

@@ -87,8 +87,10 @@ def _description(document: Document, element: etree._Element, task: Task) -> Non
 
 
 def describe(element: etree._Element, text: str) -> None:
-    """Set an element's first documentation, or take it out."""
+    """Let an element have one documentation with a text, or none."""
     found = child(element, "documentation")
+    for other in list(children(element, "documentation"))[1:]:
+        remove(other)
     if text:
         if found is None:
             found = put(element, element.makeelement(bpmn("documentation")))

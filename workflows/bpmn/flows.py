@@ -68,8 +68,12 @@ def forget(element: etree._Element, flow: str) -> None:
             remove(one)
 
 
-def undo(document: Document, parent: etree._Element, host: str, handler: str) -> None:
-    """The event at the edge of a task that leads to what undoes it (BPMN 2.0, 10.7)."""
+def undo(
+    document: Document, parent: etree._Element, host: str, handler: str
+) -> tuple[etree._Element, etree._Element]:
+    """The event at the edge of a task that leads to what undoes it (BPMN 2.0, 10.7), and the
+    association between them.
+    """
     host, handler = document.id_of(host), document.id_of(handler)
     event = document.new_id(f"undo_{host}")
     element = put(
@@ -84,4 +88,4 @@ def undo(document: Document, parent: etree._Element, host: str, handler: str) ->
         "sourceRef": event,
         "targetRef": handler,
     }
-    put(parent, parent.makeelement(bpmn("association"), given))
+    return element, put(parent, parent.makeelement(bpmn("association"), given))

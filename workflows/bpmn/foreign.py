@@ -7,7 +7,7 @@ from typing import Final
 
 from lxml import etree
 
-from . import extension
+from . import extension, implicit
 from .kinds import NODES
 from .source import BPMN, CLASSIC, FLOWABLE, ZEEBE, Source, child, local
 
@@ -157,6 +157,8 @@ def _attributes(source: Source, element: etree._Element) -> None:
         if not str(full).startswith("{") or uri == BPMN:
             continue
         if uri in CLASSIC and local(element) in _READ.get(name, ()):
+            continue
+        if full == implicit.LABEL or (full == implicit.IMPLICIT and local(element) in NODES):
             continue
         _named(source, element, element, uri, name, "attribute")
 

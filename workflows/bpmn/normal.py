@@ -118,7 +118,7 @@ def normal(definition: Mapping[str, Any]) -> Normal:
     ways.sort(key=lambda pair: pair[0])
     return Normal(
         key=key,
-        name=str(definition.get("name") or key),
+        name=_line(definition.get("name")) or key,
         description=str(definition.get("description") or "").strip(),
         whole={name: value for name, value in whole.items() if (name, value) != ("priority", 2)},
         tasks=tasks,
@@ -167,7 +167,7 @@ def _task(given: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[Any]]:
     key = str(given.get("key") or given.get("task_id") or "")
     task: dict[str, Any] = {
         "key": key,
-        "name": str(given.get("name") or key),
+        "name": _line(given.get("name")) or key,
         "description": str(given.get("description") or "").strip(),
         "kind": given.get("kind", AGENT),
         "agent": given.get("agent") or given.get("agent_id") or "",
@@ -183,16 +183,44 @@ def _task(given: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[Any]]:
     task["input"] = dict(given.get("input", given.get("input_data")) or {})
     for name in REFERENCES:
         task[name] = given.get(name) or ""
-    if task["event"].get("interrupting") is True:
-        del task["event"]["interrupting"]
+    _leave_out_defaults(task)
     return task, given.get("dependencies", given.get("depends_on")) or ()
+
+
+def _leave_out_defaults(task: dict[str, Any]) -> None:
+    """Without settings that say what holds without them; one spelling for each of the others."""
+    event, loop, scope = task["event"], task["loop"], task["scope"]
+    if event.get("interrupting") is True:
+        del event["interrupting"]
+    if event == {"type": "none"}:
+        del event["type"]
+    if event.get("type") == "multiple":
+        event["parallel"] = event.get("parallel") is True
+    if loop:
+        loop.setdefault("mode", "parallel")
+        count = loop.get("cardinality")
+        if isinstance(count, str) and count.isascii() and count.isdigit():
+            loop["cardinality"] = int(count)
+        if loop.get("test_before") is True:
+            del loop["test_before"]
+    if scope.get("type") == "ad_hoc":
+        scope.setdefault("ordering", "parallel")
+        scope.setdefault("cancel_remaining", True)
+    for settings in (event, loop, scope):
+        for name in [name for name, value in settings.items() if value is None]:
+            del settings[name]
+
+
+def _line(given: Any) -> str:
+    """A name on one line."""
+    return " ".join(str(given or "").split())
 
 
 def _ways(target: str, items: Iterable[Any]) -> Iterable[tuple[int, Way]]:
     for item in items:
         if isinstance(item, Mapping):
-            when, is_default = str(item.get("when") or ""), item.get("default") is True
-            name = str(item.get("name") or "")
+            when, is_default = str(item.get("when") or "").strip(), item.get("default") is True
+            name = _line(item.get("name"))
             way = Way(str(item.get("task", "")), target, when, is_default, name)
             yield int(item.get("order") or 0), way
         else:

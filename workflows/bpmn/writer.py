@@ -9,11 +9,13 @@ from lxml import etree
 
 from workflows.graph.shape import SCOPE
 
-from . import elements, extending, flows, implicit, interchange
+from . import collaboration, drawable, elements, extending, flows, implicit, interchange, presence, reader
 from .document import Document, put
 from .expanding import Expanded, expanded, free
 from .extension import NAMESPACE, PREFIX, WORKFLOW
-from .normal import Normal, normal
+from .normal import Normal, equal, normal
+from .patching import Patch, Unpatchable
+from .splicing import Splice
 from .vocabulary import BPMN, BPMNDI, DC, DI, XSI, bpmn
 
 NSMAP = {"bpmn": BPMN, "bpmndi": BPMNDI, "dc": DC, "di": DI, "xsi": XSI, PREFIX: NAMESPACE}
@@ -21,10 +23,58 @@ EXPORTER = "Signalbox"
 
 
 def write(definition: Mapping[str, Any], previous: bytes | None = None) -> bytes:
-    """A definition as the bytes of a BPMN document."""
-    document = document_of(normal(definition))
+    """A definition as a BPMN 2.0 document with a diagram.
+
+    With `previous` only the elements are touched of which the definition says something else than
+    that document: the others keep every byte, and where it says the same the document comes back as
+    it is. Raises BpmnError for a definition that cannot be drawn, with the key of the task.
+    """
+    workflow = drawable.checked(definition)
+    if previous is None:
+        return _new(workflow)
+    before = normal(reader.read(previous).definition)
+    if equal(before, workflow):
+        return previous
+    for thoroughly in (False, True):
+        try:
+            data = _patched(before, workflow, previous, thoroughly=thoroughly)
+        except Unpatchable:
+            break
+        if equal(normal(reader.read(data).definition), workflow):
+            return data
+    return _new(workflow)
+
+
+def with_diagram(data: bytes) -> bytes:
+    """A document with a diagram: itself if it has one, else all its processes laid out.
+
+    Raises BpmnError for what is no BPMN.
+    """
+    splice = Splice(data)
+    if any(True for _ in splice.root.iter(interchange.di("BPMNShape"))):
+        return data
+    collaboration.add_diagrams(splice.root)
+    return splice.bytes()
+
+
+def _new(workflow: Normal) -> bytes:
+    document = document_of(workflow)
     interchange.add_diagram(document)
-    return etree.tostring(document.root, encoding="UTF-8", xml_declaration=True)
+    text: bytes = etree.tostring(document.root, encoding="UTF-8", xml_declaration=True)
+    return text + b"\n"
+
+
+def _patched(before: Normal, workflow: Normal, previous: bytes, *, thoroughly: bool) -> bytes:
+    splice = Splice(previous)
+    document = Document(splice.root, presence.process(splice.root))
+    if _whole(before) != _whole(workflow):
+        describe(document.process, workflow)
+    Patch(document, before, workflow, thoroughly=thoroughly).apply()
+    return splice.bytes()
+
+
+def _whole(workflow: Normal) -> object:
+    return workflow.key, workflow.name, workflow.description, workflow.whole
 
 
 def document_of(workflow: Normal) -> Document:
