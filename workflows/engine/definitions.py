@@ -13,12 +13,13 @@ from django.db import IntegrityError, transaction
 
 from workflows.errors import InvalidDefinition, StaleState
 from workflows.graph import validation
-from workflows.graph.retry import RetryPolicy
 from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
-from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
+from workflows.models import Priority, TaskDefinition, Version, Workflow
 
 from . import describing, diagrams, drafts, transitions, trigger_settings, triggers
+from .templates import template
+from .ways import dependencies, way_problems, ways_in
 
 RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
 
@@ -86,11 +87,15 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     """The graph of a draft; dependencies on unknown tasks are left out (see `problems`)."""
     tasks = list(workflow.task_definitions.all() if rows is None else rows)
     index = {task.key: position for position, task in enumerate(tasks)}
-    flows = [
-        Flow(index[name], position, when, is_default)
+    ways = [
+        (way, position)
         for position, task in enumerate(tasks)
-        for name, when, is_default in ways_in(task)
-        if name in index
+        for way in ways_in(task)
+        if way.task in index
+    ]
+    flows = [
+        Flow(index[way.task], position, way.when, way.is_default, way.name)
+        for way, position in sorted(ways, key=lambda one: one[0].order)
     ]
     return Graph(
         nodes=tuple(_node(task, index) for task in tasks),
@@ -101,23 +106,6 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
         timeout_minutes=workflow.timeout_minutes,
         retry_policy=workflow.retry_policy or {},
     )
-
-
-def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
-    """(key of the task before it, condition or "") of a draft task."""
-    return [(key, when) for key, when, _ in ways_in(task)]
-
-
-def ways_in(task: TaskDefinition) -> list[tuple[str, str, bool]]:
-    """`dependencies`, each also with whether it is the default way out of the task before it."""
-    ways = []
-    for item in task.depends_on or []:
-        if isinstance(item, Mapping):
-            when = str(item.get("when") or "")
-            ways.append((str(item.get("task", "")), when, item.get("default") is True))
-        else:
-            ways.append((str(item), "", False))
-    return ways
 
 
 def publish(
@@ -147,31 +135,6 @@ def publish(
     return version
 
 
-def template(graph: Graph) -> list[dict[str, Any]]:
-    """The task rows of every execution, ready to insert; a token graph's come with its tokens."""
-    rows = _rows(graph)
-    return rows if graph.is_plain else []
-
-
-def _rows(graph: Graph) -> list[dict[str, Any]]:
-    lanes = {node.requirement: node for node in graph.nodes}
-    numbers = {requirement: _lane(node) for requirement, node in lanes.items()}
-    return [
-        {
-            "node": position,
-            "key": node.key,
-            "name": node.name,
-            "kind": node.kind,
-            "lane": numbers[node.requirement],
-            "priority": node.priority,
-            "waits_on": graph.waits_on(position),
-            "max_attempts": RetryPolicy.of(graph.retry_policy, node.max_retries).max_attempts,
-            "timeout_seconds": node.timeout_seconds,
-        }
-        for position, node in enumerate(graph.nodes)
-    ]
-
-
 def _freeze(
     workflow: Workflow, graph: Graph, number: int, by: User | None, comment: str
 ) -> Version:
@@ -184,20 +147,6 @@ def _freeze(
         comment=comment,
         published_by=by,
     )
-
-
-def _lane(node: Node) -> int:
-    if not node.requirement:
-        return 0
-    lane, _ = Lane.objects.get_or_create(
-        requirement=node.requirement,
-        defaults={
-            "agent_key": node.agent_key,
-            "role": "" if node.agent_key else node.role,
-            "capabilities": [] if node.agent_key else sorted(node.capabilities),
-        },
-    )
-    return lane.pk
 
 
 def _record_published(workflow: Workflow, version: Version, by: User | None, comment: str) -> None:
@@ -243,22 +192,30 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         event=task.event or {},
         loop=task.loop or {},
         calls=task.calls or {},
+        scope=task.scope or {},
     )
 
 
 def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
     keys = {row.key for row in rows}
-    return [
-        Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for name, _ in dependencies(row)
-        if name not in keys
-    ] + [
-        Problem(row.key, field, f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for field in ("parent", "attached_to", "compensates")
-        if (name := getattr(row, field)) and name not in keys
+    said = [
+        Problem(row.key, "depends_on", message) for row in rows for message in way_problems(row)
     ]
+    return (
+        said
+        + [
+            Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for name, _ in dependencies(row)
+            if name not in keys
+        ]
+        + [
+            Problem(row.key, field, f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for field in ("parent", "attached_to", "compensates")
+            if (name := getattr(row, field)) and name not in keys
+        ]
+    )
 
 
 def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
@@ -403,6 +360,7 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         event=task.get("event") or {},
         loop=task.get("loop") or {},
         calls=task.get("calls") or {},
+        scope=task.get("scope") or {},
     )
 
 
