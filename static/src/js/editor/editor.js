@@ -1,5 +1,5 @@
 // The board, the tree, the properties and the problems around one model; whatever changes it is saved.
-import { describe, fit } from "../bpmn-canvas.js";
+import { describe, fit, READABLE } from "../bpmn-canvas.js";
 import { fontsReady } from "../bpmn-look.js";
 import { all, one, onClick } from "../dom.js";
 import { expressionChecks } from "./checks.js";
@@ -58,7 +58,7 @@ export class Editor {
   /** Puts a document on the board; what cannot be drawn is said, and the board stays as it is. */
   async show(xml) {
     await this.board.importXML(xml);
-    this.zoom("fit");
+    fit(this.model.service("canvas"), { left: this.#covered(), least: READABLE });
     this.pick(null);
     this.tree.draw();
   }
@@ -148,7 +148,7 @@ export class Editor {
 
   zoom(direction) {
     const canvas = this.model.service("canvas");
-    if (direction === "fit") return fit(canvas, this.#covered());
+    if (direction === "fit") return fit(canvas, { left: this.#covered() });
     canvas.zoom(canvas.zoom() * (direction === "in" ? 1.2 : 1 / 1.2), "auto");
   }
 

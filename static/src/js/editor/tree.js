@@ -75,14 +75,26 @@ export class Tree {
       ...flows.map((flow) => this.#leaf(flow, level + 1, this.#way(flow))),
     ];
     const isTelling = flows.length > 1 || below.length > flows.length || flows.some((flow) => flow.businessObject.conditionExpression);
-    return this.#leaf(node, level, nameOf(node), below, isTelling);
+    return this.#leaf(node, level, this.#name(node), below, isTelling);
+  }
+
+  /** Events and gateways without a name are called by their kind, tasks by their key. */
+  #name(node) {
+    const isStep = Boolean(node.businessObject.$instanceOf("bpmn:Activity"));
+    return node.businessObject.name || isStep ? nameOf(node) : this.#kind(node);
+  }
+
+  #kind(node) {
+    const [event, kind] = [eventOf(node), kindOf(node)];
+    return ["start", "end"].includes(kind) ? this.labels[kind] : this.labels[event] ?? this.labels[kind] ?? "";
   }
 
   #way(flow) {
     const object = flow.businessObject;
     const condition = object.conditionExpression?.body;
     const isDefault = object.sourceRef?.default === object;
-    const said = [`${this.labels.to} ${nameOf(flow.target)}`, object.name && `“${object.name}”`, condition && `${this.labels.when} ${condition}`, isDefault && this.labels.otherwise];
+    const told = object.name ? `“${object.name}”` : condition && `${this.labels.when} ${condition}`;
+    const said = [`${this.labels.to} ${this.#name(flow.target)}`, told, isDefault && this.labels.otherwise];
     return said.filter(Boolean).join(" ");
   }
 
@@ -112,7 +124,8 @@ export class Tree {
     turn.className = "tree-turn";
     if (hasMore) turn.append(icon("chevron-right"));
     const name = Object.assign(document.createElement("span"), { className: "tree-name", textContent: text });
-    const sub = Object.assign(document.createElement("span"), { className: "tree-kind", textContent: kind === "flow" ? "" : this.labels[eventOf(element)] ?? this.labels[kind] ?? "" });
+    const sub = Object.assign(document.createElement("span"), { className: "tree-kind", textContent: kind === "flow" ? "" : this.#kind(element) });
+    if (sub.textContent === text) sub.textContent = "";
     const count = Object.assign(document.createElement("span"), { className: "tree-problems", hidden: true });
     line.append(turn, icon(EVENT_ICONS[eventOf(element)] ?? ICONS[kind] ?? "info"), name, sub, count);
     return line;
