@@ -37,7 +37,8 @@ def item(page: Page, name: str) -> Locator:
 
 
 def field(page: Page, label: str) -> Locator:
-    return page.locator("#panel").get_by_label(label, exact=True)
+    """Of the panel; rows in it have names of their own, which come after."""
+    return page.locator("#panel").get_by_label(label, exact=True).first
 
 
 def saved(page: Page, change: Callable[[], object]) -> None:

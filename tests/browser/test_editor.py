@@ -22,8 +22,6 @@ from tests.browser.test_pages import _barriers
 
 pytestmark = pytest.mark.browser
 
-AGENT = "order_validation"  # a tool of the demo that any order can be given to
-
 
 @pytest.fixture
 def linus(desk: Desk) -> Page:
@@ -94,7 +92,7 @@ def test_everything_of_an_approval_and_its_ways_out_survives_a_reload(linus: Pag
 def _check_condition(page: Page) -> None:
     """A bad expression is told while it is typed; the good one is kept."""
     condition = field(page, "Taken when (CEL)")
-    condition.press_sequentially("decision ==")
+    saved(page, lambda: condition.press_sequentially("decision =="))
     expect(condition).to_have_attribute("aria-invalid", "true")
     expect(page.locator("#p-condition-told")).to_contain_text("decision ==")
     saved(page, lambda: condition.fill('decision == "reject"'))
@@ -190,7 +188,7 @@ def test_the_editor_is_accessible_and_speaks_chinese(linus: Page) -> None:
     linus.get_by_role("button", name="简体中文").click()
     ready(linus)
     expect(linus.locator("[data-action='create.agent']")).to_have_attribute(
-        "title", re.compile("[\u4e00-\u9fff]")
+        "aria-label", re.compile("[\u4e00-\u9fff]")
     )
     linus.get_by_role("button", name="English").click()
     ready(linus)
