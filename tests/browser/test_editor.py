@@ -7,7 +7,7 @@ import re
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import PHONE, Desk, csrf_token, expect_state, send
+from tests.browser.desk import PHONE, Desk, csrf_token, send
 from tests.browser.drawing import (
     add_by_tree,
     field,

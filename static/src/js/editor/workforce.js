@@ -36,7 +36,7 @@ export class Workforce {
     if (wanted.agent && !found.length) return this.#flaw("unknown", wanted.agent);
     if (!wanted.agent && !wanted.role && !wanted.capabilities.length) return { ...this.#flaw("anyone", ""), isNews: false }; // the server says so
     if (!active.length) return this.#flaw(found.length ? "asleep" : "nobody", found.map((each) => each.name).join(", "));
-    return { isFlaw: false, text: this.texts.can.replace("%s", names) };
+    return { isFlaw: false, text: this.texts.can.replace("{who}", names) };
   }
 
   /** Notes for the list of problems: they keep nothing from being published. */
@@ -50,7 +50,7 @@ export class Workforce {
   }
 
   #flaw(name, subject) {
-    return { isFlaw: true, isNews: true, text: this.texts[name].replace("%s", subject) };
+    return { isFlaw: true, isNews: true, text: this.texts[name].replace("{who}", subject) };
   }
 
   #offer() {
