@@ -76,7 +76,7 @@ def made(document: Document, parent: etree._Element, task: Task) -> etree._Eleme
 
 
 def _name(document: Document, element: etree._Element, task: Task) -> None:
-    if task["name"] != task["key"] or task["kind"] in (AGENT, HUMAN, CALL, SCOPE):
+    if task["name"] != task["key"] or local(element) not in _NO_ACTIVITY:
         element.set("name", task["name"])
     else:
         element.attrib.pop("name", None)

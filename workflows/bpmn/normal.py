@@ -14,6 +14,7 @@ from workflows.graph.shape import (
     EVENT_GATEWAY,
     EVERY,
     ONE,
+    PARALLEL,
     PASS,
     THROW,
     WORK,
@@ -116,6 +117,7 @@ def normal(definition: Mapping[str, Any]) -> Normal:
         if way.source in tasks
     ]
     ways.sort(key=lambda pair: pair[0])
+    ways = [(order, _counting(tasks, way)) for order, way in ways]
     return Normal(
         key=key,
         name=_line(definition.get("name")) or key,
@@ -187,6 +189,12 @@ def _task(given: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[Any]]:
     return task, given.get("dependencies", given.get("depends_on")) or ()
 
 
+def _counting(tasks: Mapping[str, Mapping[str, Any]], way: Way) -> Way:
+    """The way without a condition that is never asked for (BPMN 2.0, 10.6.4 and 10.6.6)."""
+    is_asked = tasks[way.source]["kind"] not in (PARALLEL, EVENT_GATEWAY)
+    return way if is_asked else Way(way.source, way.target, name=way.name)
+
+
 def _leave_out_defaults(task: dict[str, Any]) -> None:
     """Without settings that say what holds without them; one spelling for each of the others."""
     event, loop, scope = task["event"], task["loop"], task["scope"]
@@ -198,6 +206,7 @@ def _leave_out_defaults(task: dict[str, Any]) -> None:
         event["parallel"] = event.get("parallel") is True
     if loop:
         loop.setdefault("mode", "parallel")
+        loop["index"] = loop.get("index") or "index"
         count = loop.get("cardinality")
         if isinstance(count, str) and count.isascii() and count.isdigit():
             loop["cardinality"] = int(count)

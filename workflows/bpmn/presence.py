@@ -15,9 +15,12 @@ from .vocabulary import NODE_TAGS, SCOPE_TAGS, bpmn, local
 Element = etree._Element
 
 
-def process(root: Element) -> Element:
-    """The process that the reader reads: an executable one first, then one with something in it."""
+def process(root: Element, wanted: str | None = None) -> Element:
+    """The process that the reader reads: the one with the id or name wanted, else an executable
+    one first, then one with something in it."""
     found = list(root.iterchildren(bpmn("process")))
+    if wanted:
+        return next(one for one in found if wanted in (one.get("id"), one.get("name")))
     return min(found, key=_preference)
 
 

@@ -89,8 +89,11 @@ class Walk:
             self._event(element, task)
         elif name in ACTIVITIES:
             self._activity(element, task)
-        elif name == "eventBasedGateway" and is_true(element, "instantiate"):
-            source.unsupported(element, "A gateway does not start a process: use start events.")
+        else:
+            if name == "eventBasedGateway" and is_true(element, "instantiate"):
+                what = "A gateway does not start a process: use start events."
+                source.unsupported(element, what)
+            apply(source, element, task, gives=False)
         activities.own_json(source, element, task)
         self.tasks[element] = task
         if element in self._edged and task["kind"] in (PASS, CATCH, THROW):

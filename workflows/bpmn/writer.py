@@ -22,25 +22,28 @@ NSMAP = {"bpmn": BPMN, "bpmndi": BPMNDI, "dc": DC, "di": DI, "xsi": XSI, PREFIX:
 EXPORTER = "Signalbox"
 
 
-def write(definition: Mapping[str, Any], previous: bytes | None = None) -> bytes:
+def write(
+    definition: Mapping[str, Any], previous: bytes | None = None, *, process: str | None = None
+) -> bytes:
     """A definition as a BPMN 2.0 document with a diagram.
 
     With `previous` only the elements are touched of which the definition says something else than
     that document: the others keep every byte, and where it says the same the document comes back as
-    it is. Raises BpmnError for a definition that cannot be drawn, with the key of the task.
+    it is. `process` is which of several in it is meant, as for the reader. Raises BpmnError for a
+    definition that cannot be drawn, with the key of the task.
     """
     workflow = drawable.checked(definition)
     if previous is None:
         return _new(workflow)
-    before = normal(reader.read(previous).definition)
+    before = normal(reader.read(previous, process=process).definition)
     if equal(before, workflow):
         return previous
     for thoroughly in (False, True):
         try:
-            data = _patched(before, workflow, previous, thoroughly=thoroughly)
+            data = _patched(before, workflow, previous, process, thoroughly=thoroughly)
         except Unpatchable:
             break
-        if equal(normal(reader.read(data).definition), workflow):
+        if equal(normal(reader.read(data, process=process).definition), workflow):
             return data
     return _new(workflow)
 
@@ -64,9 +67,11 @@ def _new(workflow: Normal) -> bytes:
     return text + b"\n"
 
 
-def _patched(before: Normal, workflow: Normal, previous: bytes, *, thoroughly: bool) -> bytes:
+def _patched(
+    before: Normal, workflow: Normal, previous: bytes, process: str | None, *, thoroughly: bool
+) -> bytes:
     splice = Splice(previous)
-    document = Document(splice.root, presence.process(splice.root))
+    document = Document(splice.root, presence.process(splice.root, process))
     if _whole(before) != _whole(workflow):
         describe(document.process, workflow)
     Patch(document, before, workflow, thoroughly=thoroughly).apply()
@@ -79,9 +84,11 @@ def _whole(workflow: Normal) -> object:
 
 def document_of(workflow: Normal) -> Document:
     """A new document that says what a workflow says, without a diagram."""
-    key = free(workflow.key or "process", workflow.tasks)
+    drawn = expanded(workflow)
+    taken = {*workflow.tasks, *drawn.added}
+    key = free(workflow.key or "process", taken)
     given = {
-        "id": free("definitions", {*workflow.tasks, key}),
+        "id": free("definitions", {*taken, key}),
         "targetNamespace": NAMESPACE,
         "exporter": EXPORTER,
     }
@@ -89,7 +96,7 @@ def document_of(workflow: Normal) -> Document:
     process = put(root, root.makeelement(bpmn("process"), {"id": key, "isExecutable": "true"}))
     document = Document(root, process)
     describe(process, workflow)
-    _fill(document, workflow, expanded(workflow))
+    _fill(document, workflow, drawn)
     return document
 
 

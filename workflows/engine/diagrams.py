@@ -8,8 +8,8 @@ from dataclasses import asdict
 from typing import Any
 
 from workflows.bpmn import reader, writer
-from workflows.bpmn.reader import BpmnError, Finding, Reading
-from workflows.errors import CannotDraw, InvalidDiagram, UnknownVersion, UnknownWorkflow
+from workflows.bpmn.reader import Finding, Reading
+from workflows.errors import BpmnError, CannotDraw, InvalidDiagram, UnknownVersion, UnknownWorkflow
 from workflows.graph.validation import Problem
 from workflows.models import (
     LARGEST_DIAGRAM,
@@ -20,7 +20,7 @@ from workflows.models import (
     Workflow,
 )
 
-from . import describing, drawing, graphs
+from . import describing, graphs
 
 UNSUPPORTED = "unsupported"
 
@@ -31,7 +31,7 @@ def diagram_of(workflow: Workflow) -> bytes:
     When the draft says more or something else, the elements that differ are patched; a draft that
     has no document gets one that is laid out. Nothing is stored. For the editor: read
     `workflow.revision` before the document, and give it to `save_diagram`. Raises CannotDraw for
-    an unfinished draft that no document can say, with what is to be mended in the form.
+    an unfinished draft that no document can say, with what is to be mended first.
     """
     return _current(workflow, describing.definition_of(workflow), _stored(workflow))
 
@@ -41,7 +41,7 @@ def diagram_of_version(version: Version) -> bytes:
     stored = VersionDiagram.objects.filter(version=version.arranges_id or version.pk).first()
     if stored is not None:
         return bytes(stored.content)
-    return writer.write(describing.definition_of_version(version, graphs.of(version.pk)))
+    return _written(describing.definition_of_version(version, graphs.of(version.pk)))
 
 
 def export_bpmn(key: str, number: int | None = None) -> bytes:
@@ -139,9 +139,16 @@ def _current(workflow: Workflow, definition: Mapping[str, Any], stored: Diagram 
     content = bytes(stored.content) if stored is not None else None
     if content is not None and stored.draft_sha256 == describing.digest(definition):
         return content
-    if flaws := drawing.problems(definition):
-        raise CannotDraw(flaws)
-    return writer.write(definition, content)
+    return _written(definition, content, stored.process if stored is not None else "")
+
+
+def _written(
+    definition: Mapping[str, Any], previous: bytes | None = None, process: str = ""
+) -> bytes:
+    try:
+        return writer.write(definition, previous, process=process or None)
+    except BpmnError as error:
+        raise CannotDraw([Problem("", "diagram", error.message)]) from error
 
 
 def _findings(
@@ -150,7 +157,11 @@ def _findings(
     definition = describing.definition_of(workflow, rows)
     if stored.draft_sha256 == describing.digest(definition):
         return _told(stored)
-    return read(_current(workflow, definition, stored), stored.process or None).findings
+    try:
+        document = _current(workflow, definition, stored)
+    except CannotDraw:
+        return _told(stored)  # the draft has other problems first
+    return read(document, stored.process or None).findings
 
 
 def _told(stored: Diagram) -> list[Finding]:

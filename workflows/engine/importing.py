@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -89,7 +89,7 @@ def save_diagram(workflow: Workflow, data: bytes, *, by: User | None, revision: 
         process = _process(locked)
         reading = diagrams.read(data, process or None)
         if diagrams.diagram_of(locked) != data:
-            given = {**CLEARED, **_named(reading.definition)}
+            given = {**CLEARED, **_as_rows(reading.definition)}
             _write(locked, data, given, reading, process, by)
         else:
             diagrams.store(locked, data, reading, process=process, agrees=True)
@@ -105,7 +105,7 @@ def _imported(
     by: User | None,
     may_replace: bool,
 ) -> tuple[Workflow, bool]:
-    given = _named(reading.definition)
+    given = _as_rows(reading.definition)
     known = key or str(given.get("key") or "")
     present = (
         Workflow.objects.select_for_update(of=("self",), no_key=True).filter(key=known).first()
@@ -144,9 +144,34 @@ def _define_triggers(workflow: Workflow, definition: Mapping[str, Any], by: User
         triggers.define(workflow, items, by=by)
 
 
-def _named(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Without an empty name: a process needs none, a workflow keeps or gets one."""
-    return {name: told for name, told in definition.items() if told or name != "name"}
+def _as_rows(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Without an empty name (a process needs none, a workflow keeps or gets one), and without the
+    orders of ways out that are those of the tasks anyway."""
+    given = {name: told for name, told in definition.items() if told or name != "name"}
+    return {**given, "tasks": _with_needed_orders(definition.get("tasks", ()))}
+
+
+def _with_needed_orders(tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    copies = [{**task, "depends_on": [*(task.get("depends_on") or ())]} for task in tasks]
+    ways: dict[str, list[tuple[int, int, int]]] = {}
+    for at, task in enumerate(copies):
+        for place, item in enumerate(task["depends_on"]):
+            if isinstance(item, Mapping):
+                ways.setdefault(item["task"], []).append((item.get("order", 0), at, place))
+            else:
+                ways.setdefault(item, []).append((0, at, place))
+    for found in ways.values():
+        if found == sorted(found):
+            for _order, at, place in found:
+                copies[at]["depends_on"][place] = _unordered(copies[at]["depends_on"][place])
+    return copies
+
+
+def _unordered(item: Any) -> Any:
+    if not isinstance(item, Mapping):
+        return item
+    kept = {name: value for name, value in item.items() if name != "order"}
+    return kept if len(kept) > 1 else kept["task"]
 
 
 def _process(workflow: Workflow) -> str:
