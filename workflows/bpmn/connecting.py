@@ -19,6 +19,7 @@ from workflows.graph.shape import (
 )
 
 from . import expressing, implicit
+from .kinds import ACTIVITIES as HOSTS
 from .kinds import DECISION, NODES
 from .source import Source, child, children, is_true, local, name_of
 
@@ -43,13 +44,7 @@ class Connections:
         self._choices: set[etree._Element] = set()
         for flow in process.iter():
             if local(flow) == "sequenceFlow":
-                start, end = self._end(flow, "sourceRef"), self._end(flow, "targetRef")
-                self.ends[flow] = (start, end)
-                self._place[flow] = len(self.out_of[start])
-                if child(flow, "conditionExpression") is not None:
-                    self._choices.add(start)
-                self.out_of[start].append(flow)
-                self.into[end] += 1
+                self._connect(flow)
         self.hosts: dict[etree._Element, etree._Element] = {}
         self.undoing: dict[etree._Element, etree._Element] = {}
         self._attach(process)
@@ -125,24 +120,37 @@ class Connections:
         given = start.get("default")
         return bool(given) and self.source.find(given) is flow
 
-    def _end(self, flow: etree._Element, name: str) -> etree._Element:
-        to = "It begins at" if name == "sourceRef" else "It leads to"
-        found = self.source.referred(flow, flow.get(name), to)
-        if found not in self.nodes:
-            message = f"{to} “{flow.get(name)}”, which is no step of this process."
-            raise self.source.error(flow, message)
-        return found
+    def _connect(self, flow: etree._Element) -> None:
+        start = self._end(flow, "sourceRef", "It begins")
+        end = self._end(flow, "targetRef", "It leads")
+        if start is None or end is None:
+            return
+        self.ends[flow] = (start, end)
+        self._place[flow] = len(self.out_of[start])
+        if child(flow, "conditionExpression") is not None:
+            self._choices.add(start)
+        self.out_of[start].append(flow)
+        self.into[end] += 1
+
+    def _end(self, flow: etree._Element, name: str, what: str) -> etree._Element | None:
+        """A step at an end of a flow; a drawing may have one that is not connected yet."""
+        given = (flow.get(name) or "").strip()
+        if not given:
+            self.source.unsupported(flow, f"{what} nowhere: connect it, or take it away.")
+            return None
+        found = self.source.referred(
+            flow, given, f"{what} at" if name == "sourceRef" else f"{what} to"
+        )
+        if found in self.nodes:
+            return found
+        self.source.unsupported(flow, f"{what} at “{given}”, which is no step of this process.")
+        return None
 
     def _attach(self, process: etree._Element) -> None:
         undone: dict[etree._Element, etree._Element] = {}
         for element in self.nodes:
-            if local(element) == "boundaryEvent":
-                host = self.source.referred(
-                    element, element.get("attachedToRef"), "It is attached to"
-                )
-                if host not in self.nodes:
-                    message = "It is attached to what is no step of this process."
-                    raise self.source.error(element, message)
+            host = self._host(element) if local(element) == "boundaryEvent" else None
+            if host is not None:
                 (undone if self.is_compensation(element) else self.hosts)[element] = host
             if element.get("default"):
                 self._check_default(element)
@@ -151,6 +159,17 @@ class Connections:
         for event in undone:
             what = "No association leads from it to the activity that compensates."
             self.source.unsupported(event, what)
+
+    def _host(self, element: etree._Element) -> etree._Element | None:
+        given = (element.get("attachedToRef") or "").strip()
+        if not given:
+            self.source.unsupported(element, "It is not attached to a step.")
+            return None
+        host = self.source.referred(element, given, "It is attached to")
+        if host in self.nodes and local(host) in HOSTS:
+            return host
+        self.source.unsupported(element, f"“{given}” is no task or sub-process of this process.")
+        return None
 
     def _check_default(self, element: etree._Element) -> None:
         flow = self.source.referred(element, element.get("default"), "Its default way is")

@@ -32,7 +32,7 @@ _DECORATION: Final = (
 )
 _TASKS = frozenset({"task", "serviceTask", "sendTask", "businessRuleTask", "scriptTask"})
 _MI = frozenset({"multiInstanceLoopCharacteristics"})
-_ALL = NODES
+_ALL = frozenset(NODES)
 
 _READ: Final[dict[str, frozenset[str]]] = {
     "assignee": frozenset({"userTask"}),
@@ -76,6 +76,9 @@ _HARMLESS: Final = frozenset(
         "targetDockerX",
         "targetDockerY",
         "resourceURI",
+        "task-candidates-type",
+        "work-form-field-validation",
+        "element-name",
     }
 )
 _NOTED: Final[dict[str, str]] = {
@@ -97,6 +100,8 @@ _NOTED: Final[dict[str, str]] = {
     "taskPriority": "The priority is not taken over.",
     "historyLevel": "Everything is kept in the history.",
     "properties": "Properties are kept in the file and not read.",
+    "failedJobRetryTimeCycle": "Only an agent's work is tried again.",
+    "includeInHistory": "Everything is kept in the history.",
     "localization": "",
     "userTask": "",
     "versionTag": "",

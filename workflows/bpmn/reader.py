@@ -9,7 +9,7 @@ from lxml import etree
 
 from workflows.errors import BpmnError
 
-from . import connecting, embedded, endless, extension, foreign, implicit, keys, scopes, starting
+from . import connecting, embedded, endless, extension, foreign, implicit, keys, scopes
 from .findings import Finding
 from .kinds import NODES
 from .parsing import parsed
@@ -51,8 +51,6 @@ def read(data: bytes, *, process: str | None = None) -> Reading:
     walk = scopes.Walk(source, chosen, links, connecting.lanes(source, chosen))
     between = list(links.write(walk.tasks))
     definition = _whole(source, chosen)
-    if schedules := starting.schedules(source, walk.starts, walk.tasks):
-        definition["triggers"] = [*definition.get("triggers", []), *schedules]
     definition["tasks"] = [*walk.tasks.values(), *walk.inner, *between]
     definition = _folded(source, definition, walk.tasks)
     used = [one for one in source.root if local(one) in _USED]
