@@ -105,6 +105,7 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk, linus: 
     other = desk.open_for("admin")
     open_editor(other, key)
     saved(other, lambda: add_by_tree(other, "Start", "Task of an agent", "Theirs"))
+    expect(linus.locator("#newer-bar")).to_be_visible()
     add_by_tree(linus, "Start", "Task of an agent", "Mine")
     dialog = linus.locator("#conflict-dialog")
     expect(dialog).to_be_visible()
@@ -120,6 +121,7 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk, linus: 
     expect(item(linus, "Theirs")).to_be_visible()
     expect(item(linus, "Mine")).to_have_count(0)
     saved(linus, lambda: add_by_tree(linus, "Theirs", "Task of an agent", "After theirs"))
+    expect(other.locator("#newer-bar")).to_be_visible()
     add_by_tree(other, "Theirs", "Task of an agent", "Second")
     with other.expect_download() as file:
         other.locator("#conflict-dialog").get_by_role("button", name="Go on with mine").click()

@@ -41,6 +41,8 @@ PAGES = (
     "/agents/agent_003/",
     "/workflows/",
     "/workflows/order_processing_v1/",
+    "/workflows/new/",
+    "/workflows/order_processing_v1/edit/",
     "/workflows/order_processing_v1/start/",
     "/workflows/invoice_intake_v1/start/",
     "/triggers/",

@@ -158,6 +158,7 @@ def tree() -> dict[str, str]:
     return {
         **kinds(),
         "agent": _("Agent"),
+        "human": _("Approval"),
         "timer": _("Timer"),
         "message": _("Message"),
         "signal": _("Signal"),

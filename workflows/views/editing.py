@@ -61,8 +61,10 @@ def workflow_edit(request: HttpRequest, key: str) -> HttpResponse:
 @access.requires(access.SEE, access.EDIT)
 @answered
 def workflow_draft_state(request: HttpRequest, key: str) -> HttpResponse:
-    """The draft's document with its revision and problems."""
+    """The draft's document with its revision and problems; with `brief` the revision alone."""
     workflow = found(key)
+    if "brief" in request.GET:
+        return JsonResponse({"revision": workflow.revision})
     document = engine.diagram_of(workflow).decode()
     told = _problems(*checking.draft(workflow))
     return JsonResponse({"xml": document, "revision": workflow.revision, "problems": told})

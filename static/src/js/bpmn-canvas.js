@@ -27,7 +27,7 @@ const USES = ["taken", "active", "skipped"];
 const SVG = "http://www.w3.org/2000/svg";
 const LARGEST_FIT = 1; // a diagram of two steps is not blown up
 const MARGIN = 28; // pixels
-export const READABLE = 0.55; // a longer diagram is not shrunk further when it is opened
+export const READABLE = 0.7; // a longer diagram is not shrunk further when it is opened
 const STEP = 1.2;
 
 export class BpmnCanvas {

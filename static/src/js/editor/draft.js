@@ -45,6 +45,7 @@ export class Draft {
   resolve(revision, { isDirty }) {
     this.#conflict = null;
     this.revision = revision;
+    clearTimeout(this.#timer);
     if (isDirty) this.changed();
     else this.#isAsSaved(this.#changes);
   }

@@ -123,7 +123,7 @@ export class Tree {
     const turn = document.createElement("span");
     turn.className = "tree-turn";
     if (hasMore) turn.append(icon("chevron-right"));
-    const name = Object.assign(document.createElement("span"), { className: "tree-name", textContent: text });
+    const name = Object.assign(document.createElement("span"), { className: "tree-name", textContent: text, title: text });
     const sub = Object.assign(document.createElement("span"), { className: "tree-kind", textContent: kind === "flow" ? "" : this.#kind(element) });
     if (sub.textContent === text) sub.textContent = "";
     const count = Object.assign(document.createElement("span"), { className: "tree-problems", hidden: true });
