@@ -97,6 +97,14 @@ def test_problems_of_a_document_are_told_and_nothing_is_stored(
     assert saved["problems"] == told
 
 
+def test_a_problem_names_the_element_where_its_key_is_another_form_of_the_id(
+    modeller: Client, flow: Workflow
+) -> None:
+    xml = drawn(flow, "serviceTask", "userTask").replace('"b"', '"审批"')
+    told = posted(modeller, "save", xml=xml, revision=flow.revision)["problems"]
+    assert {one["element"] for one in told} == {"a", "审批"}
+
+
 def test_an_expression_is_checked_while_it_is_typed(modeller: Client, flow: Workflow) -> None:
     assert posted(modeller, "expression", source="total > 5")["problem"] == ""
     assert "total >" in posted(modeller, "expression", source="total >")["problem"]

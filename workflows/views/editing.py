@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,6 +20,7 @@ from django.views.decorators.http import (
 )
 
 from workflows import access, engine, errors
+from workflows.bpmn import keys
 from workflows.engine import checking, graphs
 from workflows.engine.filtering import key as number
 from workflows.graph import expressions
@@ -29,6 +31,8 @@ from .asking import done
 from .comparing import Changes, changes
 from .modelling import found
 from .refusals import answered
+
+ID = re.compile(rb"""\sid=["']([^"'<>]+)["']""")
 
 
 @require_safe
@@ -65,9 +69,10 @@ def workflow_draft_state(request: HttpRequest, key: str) -> HttpResponse:
     workflow = found(key)
     if "brief" in request.GET:
         return JsonResponse({"revision": workflow.revision})
-    document = engine.diagram_of(workflow).decode()
-    told = _problems(*checking.draft(workflow))
-    return JsonResponse({"xml": document, "revision": workflow.revision, "problems": told})
+    document = engine.diagram_of(workflow)
+    told = _problems(document, *checking.draft(workflow))
+    answer = {"xml": document.decode(), "revision": workflow.revision, "problems": told}
+    return JsonResponse(answer)
 
 
 @require_POST
@@ -84,7 +89,7 @@ def workflow_save(request: HttpRequest, key: str) -> HttpResponse:
         return _changed_meanwhile(workflow, refused)
     except errors.Listed as refused:
         return JsonResponse({"problems": diagram_texts.shown(refused.problems)}, status=422)
-    told = _problems(saved.problems, saved.findings)
+    told = _problems(data, saved.problems, saved.findings)
     return JsonResponse({"revision": saved.revision, "problems": told})
 
 
@@ -96,7 +101,7 @@ def workflow_problems(request: HttpRequest, key: str) -> HttpResponse:
     if data is None:
         return _unreadable(_("Send the document as “xml”."))
     try:
-        told = _problems(*checking.document(workflow, data))
+        told = _problems(data, *checking.document(workflow, data))
     except errors.Listed as refused:
         told = diagram_texts.shown(refused.problems)
     return JsonResponse({"problems": told})
@@ -157,14 +162,21 @@ def _changes(workflow: Workflow) -> Changes | None:
     return changes(graphs.of(workflow.published_id), engine.compiled(workflow))
 
 
-def _problems(problems: Sequence[Any], findings: Sequence[Any] = ()) -> list[dict[str, str]]:
-    """For the editor's list: what keeps it from being published first, then what is to be known."""
+def _problems(
+    document: bytes, problems: Sequence[Any], findings: Sequence[Any]
+) -> list[dict[str, str]]:
+    """For the editor's list: what keeps it from being published first, then what is to be known.
+
+    Elements are named by their ids, also where a task's key is another form of one.
+    """
+    ids = {keys.key(one): one for one in map(bytes.decode, ID.findall(document))}
     notes = [
         {"element": one.element_id, "field": "", "message": one.what, "severity": "note"}
         for one in findings
         if one.severity == "note"
     ]
-    return [*diagram_texts.shown(problems), *notes]
+    told = [*diagram_texts.shown(problems), *notes]
+    return [{**one, "element": ids.get(one["element"], one["element"])} for one in told]
 
 
 def _changed_meanwhile(workflow: Workflow, refused: errors.DraftChanged) -> HttpResponse:
