@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 from typing import Any
 
 from hypothesis import strategies as st
@@ -205,6 +206,54 @@ EVERYTHING: dict[str, Any] = {
         {"key": "end", "kind": "end", "depends_on": ["all_of_them", "taken_back"]},
     ],
 }  # fmt: skip
+
+
+@st.composite
+def edited(draw: st.DrawFn, definition: dict[str, Any]) -> dict[str, Any]:
+    """A definition after some edits such as somebody makes in a form."""
+    tasks = {task["key"]: copy.deepcopy(task) for task in definition["tasks"]}
+    for number in range(draw(st.integers(1, 4))):
+        task = tasks[draw(st.sampled_from(sorted(tasks)))]
+        match draw(st.sampled_from(["remove", "add", "say", "turn", "cut", "move"])):
+            case "remove" if len(tasks) > 3:
+                _remove(tasks, task["key"])
+            case "add":
+                key = f"new{number}"
+                tasks[key] = {"key": key, "depends_on": [task["key"]], **draw(details())}
+                if task.get("parent"):
+                    tasks[key]["parent"] = task["parent"]
+            case "say":
+                task.update(draw(details()))
+            case "turn" if task.get("kind", "agent") in TURNING:
+                is_held = task.get("compensates") or task.get("loop") or any(
+                    task["key"] in (one.get("compensates"), one.get("attached_to"))
+                    for one in tasks.values()
+                )
+                task["kind"] = draw(st.sampled_from(TURNING[:2] if is_held else TURNING))
+            case "cut":
+                task.pop("depends_on", None)
+            case "move" if not any(task.get(name) for name in ("parent", "attached_to", "compensates")):
+                scopes = [one["key"] for one in tasks.values() if one.get("kind") == "scope"]
+                if scopes and task.get("kind") != "scope":
+                    task["parent"] = draw(st.sampled_from(scopes))
+                    for one in tasks.values():
+                        if one.get("attached_to") == task["key"]:
+                            one["parent"] = task["parent"]
+    return {**definition, **draw(wholes()), "tasks": list(tasks.values())}
+
+
+TURNING = ("agent", "human", "pass", "exclusive", "inclusive", "parallel", "throw", "end")
+
+
+def _remove(tasks: dict[str, Any], key: str) -> None:
+    tasks.pop(key, None)
+    for one in list(tasks.values()):
+        if key in (one.get("parent"), one.get("attached_to")):
+            _remove(tasks, one["key"])
+        elif one.get("compensates") == key:
+            del one["compensates"]
+        if one.get("event", {}).get("activity") == key:
+            del one["event"]["activity"]
 
 
 def difference(one: dict[str, Any], other: dict[str, Any]) -> list[Any]:

@@ -46,6 +46,8 @@ PICTURES = {
     "workflows": ("ada", "/workflows/"),
     "workflow": ("ada", "/workflows/order_processing_v1/"),
     "editor": ("linus", "/workflows/order_processing_v1/edit/"),
+    "import": ("linus", "/workflows/import/"),
+    "compare": ("ada", "/workflows/order_processing_v1/versions/1/compare/draft/"),
     "start": ("ada", "/workflows/order_processing_v1/start/"),
     "triggers": ("ada", "/triggers/"),
     "trigger": ("ada", "/triggers/4/"),

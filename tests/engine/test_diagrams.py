@@ -22,7 +22,7 @@ from workflows.errors import (
     UnknownWorkflow,
     UnsupportedDiagram,
 )
-from workflows.models import AuditEvent, Diagram, TaskDefinition, VersionDiagram, Workflow
+from workflows.models import AuditEvent, Diagram, TaskDefinition, Version, VersionDiagram, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -238,7 +238,7 @@ def test_a_file_of_another_tool_comes_back_as_it_was_and_keeps_what_is_not_touch
     )
     lines, before = engine.export_bpmn("orders").splitlines(), FOREIGN.splitlines()
     gone = [line for line in before if line not in lines]
-    assert all(b'id="file"' in line or b"targetNamespace" in line for line in gone)
+    assert all(b'"file"' in line or b"targetNamespace" in line for line in gone)
     assert b"File it away" in b"".join(lines)
     again = engine.save_diagram(workflow, b"\n".join(lines), by=None, revision=1)
     assert again.revision == 2
@@ -286,6 +286,14 @@ def test_a_draft_that_no_document_can_say_is_told_what_to_mend(
     TaskDefinition.objects.filter(key="b").update(**flaw)
     with pytest.raises(CannotDraw, match=f"“b”: .*{said}"):
         engine.diagram_of(workflow)
+
+
+def test_a_version_whose_document_cannot_be_written_is_not_published() -> None:
+    workflow = imported(file())
+    TaskDefinition.objects.filter(key="b").update(capabilities=["two words"])
+    with pytest.raises(InvalidDefinition, match="one word without blanks"):
+        engine.publish(workflow, by=None)
+    assert not Version.objects.exists()
 
 
 def test_the_one_of_several_processes_that_was_chosen_stays_it() -> None:

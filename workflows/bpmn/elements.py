@@ -108,7 +108,8 @@ def _io(document: Document, element: etree._Element, task: Task) -> None:
 
 
 def _approval(document: Document, element: etree._Element, task: Task) -> None:
-    extending.set_json(element, "approval", task["approval"])
+    is_asked = task["kind"] == HUMAN  # else the reader would ask the lane that it is drawn in
+    extending.set_json(element, "approval", task["approval"], even_nothing=is_asked)
 
 
 def _decision(document: Document, element: etree._Element, task: Task) -> None:

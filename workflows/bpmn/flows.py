@@ -18,10 +18,19 @@ def add(document: Document, parent: etree._Element, added: Added) -> etree._Elem
     given = {"id": document.new_id(added.key), implicit.IMPLICIT: added.mark}
     element = parent.makeelement(bpmn(added.tag), given, {PREFIX: NAMESPACE})
     put(parent, element)
+    turn(document, element, added)
+    return element
+
+
+def turn(document: Document, element: etree._Element, added: Added) -> None:
+    """Make a marked gateway one of another kind."""
+    element.tag = bpmn(added.tag)
+    condition = child(element, "activationCondition")
+    if condition is not None:
+        remove(condition)
     if added.tag == "complexGateway":  # BPMN 2.0, 10.6.5: the first path that arrives goes on
         condition = put(element, element.makeelement(bpmn("activationCondition")))
         document.typed(condition, "activationCount == 1", CEL)
-    return element
 
 
 def connect(document: Document, parent: etree._Element, way: Way) -> etree._Element:

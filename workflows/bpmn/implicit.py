@@ -117,9 +117,9 @@ def _fold_start(fold: _Fold, key: str, tag: str) -> None:
         other != key and _is_beside(start, task) and not fold.into(other) and _may_begin(task)
         for other, task in fold.tasks.items()
     )
-    if is_alone and out and _is_bare(out) and all(len(fold.into(one)) == 1 for one in begun):
-        if not fold.into(key) and not start.get("event"):
-            fold.drop(key)
+    is_first = not fold.into(key) and all(len(fold.into(one)) == 1 for one in begun)
+    if is_alone and is_first and _is_bare(out) and not start.get("event"):
+        fold.drop(key)
 
 
 def _fold_end(fold: _Fold, key: str, tag: str) -> None:

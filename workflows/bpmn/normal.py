@@ -26,6 +26,14 @@ MERGING = ACTIVITIES | {CATCH, THROW, PASS, EVENT_GATEWAY, DECISION}  # kinds th
 REFERENCES = ("parent", "attached_to", "compensates")
 OBJECTS = ("input", "output_mapping", "approval", "event", "loop", "calls", "scope", "decision")
 WHOLE = ("input_schema", "variables", "timeout_minutes", "retry_policy", "priority", "triggers")
+WORKLESS: Mapping[str, Any] = {
+    "agent": "",
+    "role": "",
+    "capabilities": [],
+    "priority": 2,
+    "max_retries": None,
+    "timeout_seconds": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,8 +153,15 @@ def differing(one: Normal, other: Normal) -> list[str]:
         for key, task in one.tasks.items()
         if key not in other.tasks
         or _said(one, key, task) != _said(other, key, other.tasks[key])
-        or one.out_of[key] != other.out_of[key]
+        or _in_turn(one.out_of[key]) != _in_turn(other.out_of[key])
     ]
+
+
+def _in_turn(ways: list[Way]) -> list[Way]:
+    """Ways in their order, or in any order that is always the same where it says nothing."""
+    if any(way.when for way in ways):
+        return ways
+    return sorted(ways, key=lambda way: way.target)
 
 
 def priority(given: Any) -> int:
@@ -186,6 +201,8 @@ def _task(given: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[Any]]:
     for name in REFERENCES:
         task[name] = given.get(name) or ""
     _leave_out_defaults(task)
+    if task["kind"] not in WORK:
+        task.update(WORKLESS)  # nobody does it
     return task, given.get("dependencies", given.get("depends_on")) or ()
 
 

@@ -43,6 +43,7 @@ class Patch:
         self.standing = self._standing()
         self.names_flows = any(True for _ in document.process.iter(bpmn("incoming")))
         self.fresh: list[Element] = []  # to be drawn
+        self.moved: set[str] = set()  # keys of tasks that lie in another scope now
 
     def apply(self) -> None:
         """Change the document's tree."""
@@ -55,6 +56,8 @@ class Patch:
             if one.key not in self.elements:
                 home = self._scope(one.parent)
                 self._add(one.key, flows.add(self.document, home, one))
+            elif local(self.elements[one.key]) != one.tag:
+                flows.turn(self.document, self.elements[one.key], one)
         for key in self.new.tasks:
             if key not in self.standing:
                 self._write(key)
@@ -114,6 +117,11 @@ class Patch:
                 if ends & ids:
                     more.add(one.get("id"))
                     self._forget_flow(one)
+            for event in list(self.document.process.iter(bpmn("boundaryEvent"))):
+                is_undoing = child(event, "compensateEventDefinition") is not None
+                if is_undoing and presence.bare(event.get("attachedToRef")) in ids:
+                    more.add(event.get("id"))
+                    remove(event)
             for reference in list(self.document.root.iter(bpmn("flowNodeRef"))):
                 if presence.bare(reference.text) in ids:
                     remove(reference)
@@ -162,6 +170,7 @@ class Patch:
         if element.getparent() is not home:
             self._take_out_joined(element)
             put(home, element)
+            self.moved.add(key)
             self.fresh.append(element)
         before = self.old.tasks.get(key)
         if before is not None and self._is_another(element, before, task):
@@ -286,22 +295,24 @@ class Patch:
             parent.insert(place, flow)
 
     def _undo(self) -> None:
+        """Join what undoes a task with an event on its edge."""
         for key, task in self.new.tasks.items():
-            was = self.old.tasks.get(key, {}).get("compensates", "")
-            if was != task["compensates"] and was in self.elements:
-                self._forget_undoing(self.elements[key])
-            if task["compensates"] and was != task["compensates"]:
-                home = self.elements[key].getparent()
-                event, association = flows.undo(self.document, home, task["compensates"], key)
-                self.fresh += [event, association]
+            if key in self.standing:
+                continue
+            host, was = task["compensates"], self.old.tasks.get(key, {}).get("compensates", "")
+            if host == was and not {key, host} & self.moved:
+                continue
+            if was in self.elements:
+                self._forget_undoing(self.document.id_of(was))
+            if host:
+                home = self.elements[host].getparent()
+                self.fresh += flows.undo(self.document, home, host, key)
 
-    def _forget_undoing(self, handler: Element) -> None:
-        for one in list(self.document.process.iter(bpmn("association"))):
-            if presence.bare(one.get("targetRef")) == handler.get("id"):
-                event = presence.bare(one.get("sourceRef"))
-                for boundary in list(self.document.process.iter(bpmn("boundaryEvent"))):
-                    if boundary.get("id") == event:
-                        self._take_out(boundary)
+    def _forget_undoing(self, host: str) -> None:
+        for event in list(self.document.process.iter(bpmn("boundaryEvent"))):
+            is_undoing = child(event, "compensateEventDefinition") is not None
+            if is_undoing and presence.bare(event.get("attachedToRef")) == host:
+                self._take_out(event)
 
 
 def _lies(workflow: Normal, key: str) -> object:

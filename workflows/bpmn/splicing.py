@@ -121,10 +121,10 @@ class Splice:
     def _element(
         self, node: Element, span: Span | None, scope: Mapping[str, str]
     ) -> Iterator[bytes]:
-        is_empty = not len(node) and not node.text
-        yield self._start(node, span, scope, is_empty=is_empty)
         was_open = span is not None and span.text_end > 0
-        if is_empty and not (was_open and span and self._is_start_kept(node, span)):
+        is_empty = not len(node) and not node.text and not was_open
+        yield self._start(node, span, scope, is_empty=is_empty)
+        if is_empty:
             return
         if span is not None and was_open and span.text == node.text:
             yield self.data[span.opened : span.text_end]

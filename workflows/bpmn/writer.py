@@ -137,7 +137,8 @@ def _fill(document: Document, workflow: Normal, drawn: Expanded) -> None:
             placed[way.source].set("default", str(flow.get("id")))
     for key, task in workflow.tasks.items():
         if task["compensates"]:
-            flows.undo(document, placed[key].getparent(), task["compensates"], key)
+            home = placed[task["compensates"]].getparent()
+            flows.undo(document, home, task["compensates"], key)
 
 
 def _place_level(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -11,7 +12,7 @@ from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from workflows.errors import InvalidDefinition, StaleState
+from workflows.errors import CannotDraw, InvalidDefinition, StaleState
 from workflows.graph import validation
 from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
@@ -21,6 +22,7 @@ from . import describing, diagrams, drafts, transitions, trigger_settings, trigg
 from .templates import template
 from .ways import dependencies, way_problems, ways_in
 
+COLUMNS = TaskDefinition._meta.concrete_fields[2:]  # without the id and the workflow
 RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
 
 
@@ -127,7 +129,7 @@ def publish(
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
         version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
-        diagrams.freeze(version, locked)
+        _freeze_diagram(version, locked)
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
@@ -147,6 +149,13 @@ def _freeze(
         comment=comment,
         published_by=by,
     )
+
+
+def _freeze_diagram(version: Version, workflow: Workflow) -> None:
+    try:
+        diagrams.freeze(version, workflow)
+    except CannotDraw as error:
+        raise InvalidDefinition(error.problems) from error
 
 
 def _record_published(workflow: Workflow, version: Version, by: User | None, comment: str) -> None:
@@ -313,12 +322,18 @@ def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None
     rows = _rows_of(workflow, tasks)
     # Rows keep their ids: a form that is open elsewhere still finds the tasks it shows.
     workflow.task_definitions.exclude(key__in=[row.key for row in rows]).delete()
+    present = {row.key: _values(row) for row in workflow.task_definitions.all()}
     TaskDefinition.objects.bulk_create(
-        rows,
+        [row for row in rows if _values(row) != present.get(row.key)],
         update_conflicts=True,
         unique_fields=["workflow", "key"],
-        update_fields=[field.name for field in TaskDefinition._meta.concrete_fields[2:]],
+        update_fields=[field.name for field in COLUMNS],
     )
+
+
+def _values(row: TaskDefinition) -> str:
+    """All that a row says, to compare by: 1 and true are two."""
+    return json.dumps([getattr(row, field.name) for field in COLUMNS], sort_keys=True)
 
 
 def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Problem]:

@@ -33,7 +33,7 @@ def diagram_of(workflow: Workflow) -> bytes:
     `workflow.revision` before the document, and give it to `save_diagram`. Raises CannotDraw for
     an unfinished draft that no document can say, with what is to be mended first.
     """
-    return _current(workflow, describing.definition_of(workflow), _stored(workflow))
+    return current(workflow, describing.definition_of(workflow))
 
 
 def diagram_of_version(version: Version) -> bytes:
@@ -102,15 +102,22 @@ def read(data: bytes, process: str | None = None) -> Reading:
         raise InvalidDiagram([problem]) from error
 
 
-def store(workflow: Workflow, data: bytes, reading: Reading, *, process: str, agrees: bool) -> None:
-    """Keep a draft's document as it came; `agrees`: the draft says nothing beside it."""
-    draft = describing.digest(describing.definition_of(workflow)) if agrees else ""
+def current(workflow: Workflow, definition: Mapping[str, Any]) -> bytes:
+    """`diagram_of` a draft whose definition is known."""
+    return _current(definition, _stored(workflow))
+
+
+def store(
+    workflow: Workflow, data: bytes, reading: Reading, *, process: str, draft: Mapping[str, Any]
+) -> None:
+    """Keep a draft's document as it came; `draft`: the definition of all that it says, if that is
+    the whole draft, else {}."""
     Diagram.objects.update_or_create(
         workflow=workflow,
         defaults={
             "content": data,
             "sha256": sha256(data),
-            "draft_sha256": draft,
+            "draft_sha256": describing.digest(draft) if draft else "",
             "process": process,
             "findings": [asdict(one) for one in reading.findings],
         },
@@ -122,7 +129,7 @@ def freeze(version: Version, workflow: Workflow) -> None:
     """Keep the draft's document with the version that it has become."""
     stored = _stored(workflow)
     if stored is not None:
-        content = _current(workflow, describing.definition_of(workflow), stored)
+        content = _current(describing.definition_of(workflow), stored)
         VersionDiagram.objects.create(version=version, content=content, sha256=sha256(content))
 
 
@@ -135,11 +142,13 @@ def _stored(workflow: Workflow) -> Diagram | None:
     return Diagram.objects.filter(workflow=workflow).first()
 
 
-def _current(workflow: Workflow, definition: Mapping[str, Any], stored: Diagram | None) -> bytes:
-    content = bytes(stored.content) if stored is not None else None
-    if content is not None and stored.draft_sha256 == describing.digest(definition):
+def _current(definition: Mapping[str, Any], stored: Diagram | None) -> bytes:
+    if stored is None:
+        return _written(definition)
+    content = bytes(stored.content)
+    if stored.draft_sha256 == describing.digest(definition):
         return content
-    return _written(definition, content, stored.process if stored is not None else "")
+    return _written(definition, content, stored.process)
 
 
 def _written(
@@ -158,7 +167,7 @@ def _findings(
     if stored.draft_sha256 == describing.digest(definition):
         return _told(stored)
     try:
-        document = _current(workflow, definition, stored)
+        document = _current(definition, stored)
     except CannotDraw:
         return _told(stored)  # the draft has other problems first
     return read(document, stored.process or None).findings

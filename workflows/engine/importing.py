@@ -88,11 +88,12 @@ def save_diagram(workflow: Workflow, data: bytes, *, by: User | None, revision: 
         drafts.check(locked, revision)
         process = _process(locked)
         reading = diagrams.read(data, process or None)
-        if diagrams.diagram_of(locked) != data:
-            given = {**CLEARED, **_as_rows(reading.definition)}
-            _write(locked, data, given, reading, process, by)
+        before = describing.definition_of(locked)
+        if diagrams.current(locked, before) == data:
+            diagrams.store(locked, data, reading, process=process, draft=before)
         else:
-            diagrams.store(locked, data, reading, process=process, agrees=True)
+            given = {**CLEARED, **_as_rows(reading.definition)}
+            _write(locked, data, given, reading, process, by, before)
     workflow.revision = locked.revision
     return Saved(locked.revision, reading.findings, definitions.problems(locked))
 
@@ -113,8 +114,9 @@ def _imported(
     if present is not None and not may_replace:
         raise DraftExists(f"There is a workflow “{known}” already: “{present}”.")
     workflow = present or definitions.draft(known, {})
+    before = describing.definition_of(workflow)
     _define_triggers(workflow, given, by)
-    _write(workflow, data, given, reading, process or "", by, kind="workflow.imported")
+    _write(workflow, data, given, reading, process or "", by, before, kind="workflow.imported")
     return workflow, present is None
 
 
@@ -125,14 +127,15 @@ def _write(
     reading: Reading,
     process: str,
     by: User | None,
+    before: Mapping[str, Any],
     kind: str = "workflow.changed",
 ) -> None:
     """The locked draft becomes what the document says; one audit row names what has changed."""
-    before = describing.definition_of(workflow)
     definitions.write(workflow, definition)
     after = describing.definition_of(workflow)
     kept = [name for name in after if name not in definition and name not in ("key", "name")]
-    diagrams.store(workflow, data, reading, process=process, agrees=not kept)
+    draft = {} if kept else after
+    diagrams.store(workflow, data, reading, process=process, draft=draft)
     names = [*describing.changes(before, after), "diagram"]
     drafts.changed(workflow, by=by, fields=names, kind=kind, more={"sha256": diagrams.sha256(data)})
 
