@@ -7,7 +7,7 @@ from typing import Any, cast
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import URLPattern, URLResolver, path
-from ninja import NinjaAPI
+from ninja import NinjaAPI, Schema
 from ninja.openapi.schema import OpenAPISchema
 from ninja.operation import Operation
 
@@ -18,6 +18,7 @@ from workflows.api import (
     definitions,
     events,
     executions,
+    importing,
     operating,
     problems,
 )
@@ -38,6 +39,8 @@ class DeskAPI(NinjaAPI):
 
     def get_openapi_schema(self, **asked: Any) -> OpenAPISchema:
         document = super().get_openapi_schema(**asked)
+        shapes = document["components"]["schemas"]
+        _tell_shapes(shapes, definitions.DefinitionIn)
         doors = {name: door for name, _operation, door in self.declared()}
         for operations in document["paths"].values():
             for operation in operations.values():
@@ -60,7 +63,16 @@ api = DeskAPI(
 )  # fmt: skip
 problems.install(api)
 api.add_decorator(acting)
-for resource in (executions, operating, events, auditing, approvals, definitions, workforce):
+for resource in (
+    executions,
+    operating,
+    events,
+    auditing,
+    approvals,
+    definitions,
+    importing,
+    workforce,
+):
     api.add_router("", resource.router)
 
 
@@ -76,6 +88,13 @@ def routes() -> list[URLPattern | URLResolver]:
         path("api/v1/", (found, app_name, namespace)),
         path("api/<path:rest>", nothing_here, name="api_nothing_here"),
     ]
+
+
+def _tell_shapes(shapes: dict[str, Any], model: type[Schema]) -> None:
+    """The shape of a body that an operation reads by itself, because it takes others too."""
+    told = model.model_json_schema(ref_template="#/components/schemas/{model}")
+    shapes.update(told.pop("$defs", {}))
+    shapes[model.__name__] = told
 
 
 def _tell_problems(responses: dict[Any, Any]) -> None:

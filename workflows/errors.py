@@ -65,6 +65,14 @@ class StaleState(WorkflowError):
     """Somebody else was faster: the state has changed meanwhile."""
 
 
+class DraftChanged(StaleState):
+    """The draft has been changed since you opened it."""
+
+    def __init__(self, message: str = "", changes: Sequence[Any] = ()) -> None:
+        self.changes = list(changes)
+        super().__init__(message)
+
+
 class WrongState(WorkflowError):
     """Its present state does not allow this."""
 
@@ -95,6 +103,18 @@ class InvalidInput(Listed):
 
 class InvalidDefinition(Listed):
     """The definition cannot be published."""
+
+
+class InvalidDiagram(Listed):
+    """The file cannot be read as BPMN 2.0."""
+
+
+class UnsupportedDiagram(Listed):
+    """The file has parts that cannot be run."""
+
+    def __init__(self, problems: Sequence[Any], findings: Sequence[Any] = ()) -> None:
+        self.findings = list(findings)
+        super().__init__(problems)
 
 
 class CannotMove(Listed):

@@ -5,7 +5,7 @@ from django.test import Client
 
 from config.demo.workflows import WORKFLOWS
 from tests.admin.pages import ADD, LIST, TASKS, address, filled, new_task, said, save
-from tests.factories import chain, register, step
+from tests.factories import chain, make_user, register, step
 from workflows import engine
 from workflows.models import AuditEvent, Workflow
 
@@ -159,9 +159,39 @@ def test_a_draft_that_somebody_else_changed_is_not_overwritten(modeller: Client)
     mine = filled(modeller, address(workflow))
     save(modeller, workflow, name="Theirs")
     response = modeller.post(address(workflow), {**mine, "name": "Mine", "_save": "1"})
-    assert "Somebody else has changed this workflow" in response.content.decode()
+    page = response.content.decode()
+    assert "This workflow has been changed since you opened it: mona at 20" in page
+    assert "UTC: name." in page
+    assert 'value="Mine"' in page
     workflow.refresh_from_db()
     assert workflow.name == "Theirs"
+
+
+def test_the_form_is_refused_when_the_diagram_has_changed_the_draft(modeller: Client) -> None:
+    workflow = draft()
+    mine = filled(modeller, address(workflow))
+    shown = engine.diagram_of(workflow).replace(b'"B"', b'"Beta"')
+    linus = make_user("linus", "modeller")
+    engine.save_diagram(workflow, shown, by=linus, revision=workflow.revision)
+    mine[f"{TASKS}-1-name"] = "Bee"
+    response = modeller.post(address(workflow), {**mine, "_save": "1"})
+    assert "linus at 20" in response.content.decode()
+    assert "tasks.b.name" in response.content.decode()
+    assert workflow.task_definitions.get(key="b").name == "Beta"
+
+
+def test_the_form_is_told_of_a_task_that_the_diagram_has_taken_away(modeller: Client) -> None:
+    workflow = draft()
+    mine = filled(modeller, address(workflow))
+    alone = engine.register_workflow({"key": "other", "name": "Flow", "tasks": chain("a")}).workflow
+    engine.save_diagram(
+        workflow, engine.diagram_of(alone), by=None, revision=workflow.revision
+    )
+    response = modeller.post(address(workflow), {**mine, f"{TASKS}-0-name": "Mine", "_save": "1"})
+    assert response.status_code == 200
+    assert "tasks.b deleted" in response.content.decode()
+    assert 'value="Mine"' in response.content.decode()
+    assert workflow.task_definitions.count() == 1
 
 
 def test_a_published_workflow_keeps_its_key_and_cannot_be_deleted(modeller: Client) -> None:

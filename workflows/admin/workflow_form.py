@@ -5,19 +5,23 @@ from typing import Any
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
+from workflows.engine import drafts
+from workflows.errors import DraftChanged
 from workflows.models import Workflow
 
 from .fields import ObjectField, WordsField
 
 CHANGED_MEANWHILE = _(
-    "Somebody else has changed this workflow since you opened it. Open it again to see what is new."
+    "This workflow has been changed since you opened it: %(changes)s. Nothing of what you typed is "
+    "saved yet; it is still below. Open the workflow again beside this page to see what is new."
 )
+MOST_CHANGES = 5  # told in the refusal: the last ones
 
 
 class WorkflowForm(forms.ModelForm):
-    """A draft without its tasks. `seen`: when what is being edited was last changed."""
+    """A draft without its tasks. `revision`: that of the draft which is being edited."""
 
-    seen = forms.CharField(required=False, widget=forms.HiddenInput)
+    revision = forms.IntegerField(required=False, widget=forms.HiddenInput)
 
     class Meta:
         model = Workflow
@@ -55,10 +59,19 @@ class WorkflowForm(forms.ModelForm):
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self.initial["seen"] = self.instance.updated_at.isoformat() if self.instance.pk else ""
+        self.initial["revision"] = self.instance.revision if self.instance.pk else ""
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
-        if cleaned.get("seen") not in ("", self.initial["seen"]):
-            raise forms.ValidationError(CHANGED_MEANWHILE, code="changed")
+        if self.instance.pk and cleaned.get("revision") is not None:
+            self._check(cleaned["revision"])
         return cleaned
+
+    def _check(self, revision: int) -> None:
+        try:
+            drafts.check(self.instance, revision)
+        except DraftChanged as error:
+            told = "; ".join(map(str, error.changes[-MOST_CHANGES:]))
+            raise forms.ValidationError(
+                CHANGED_MEANWHILE, code="changed", params={"changes": told}
+            ) from error

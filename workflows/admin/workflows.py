@@ -33,9 +33,8 @@ class WorkflowList(ChangeList):
 
     def get_queryset(self, request: HttpRequest, *args: Any, **kwargs: Any) -> QuerySet[Any]:
         found = super().get_queryset(request, *args, **kwargs)
-        return found.defer("published__graph", "published__template").prefetch_related(
-            "task_definitions"
-        )
+        light = found.defer("published__graph", "published__template", "diagram__content")
+        return light.prefetch_related("task_definitions")
 
 
 @admin.register(Workflow)
@@ -47,7 +46,7 @@ class WorkflowAdmin(admin.ModelAdmin):
     actions = ("publish",)
     list_display = ("name", "key", "version", "draft", "updated_at")
     list_filter = ("priority",)
-    list_select_related = ("published",)
+    list_select_related = ("published", "diagram")
     list_per_page = 50
     search_fields = ("key", "name", "description")
     fieldsets = (
@@ -240,7 +239,7 @@ def _shown(workflow: Workflow, context: dict[str, Any]) -> list[problems.Told]:
 
 def _changed(form: Any, formsets: Iterable[Any]) -> list[str]:
     """The names of what has changed, as `drafts.changed` takes them."""
-    names = [name for name in form.changed_data if name != "seen"]
+    names = [name for name in form.changed_data if name != "revision"]
     for rows in formsets:
         names += [f"{_element(row)} added" for row in rows.new_objects]
         names += [f"{_element(row)} deleted" for row in rows.deleted_objects]

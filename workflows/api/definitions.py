@@ -13,8 +13,9 @@ from pydantic import ConfigDict, Field
 from workflows import access, engine
 from workflows.engine import graphs
 from workflows.errors import UnknownWorkflow
-from workflows.models import Scope, Workflow
+from workflows.models import Scope, Version, Workflow
 
+from . import bodies, importing
 from .authentication import needs
 from .listing import Asked, Key, Listed, part
 from .problems import answers
@@ -119,13 +120,17 @@ class Workflows(Listed):
 
 
 class Published(Schema):
-    """The version that new executions run on."""
+    """What is in force and what is drafted. A BPMN file that is imported as a draft has no version
+    yet: `findings` names what cannot be run, `problems` all that keeps it from being published."""
 
     key: str
-    version: int
-    sha256: str
-    published_at: datetime
+    version: int | None
+    sha256: str | None
+    published_at: datetime | None
     published_by: str | None
+    revision: int
+    findings: list[importing.Found]
+    problems: list[importing.Flaw]
 
 
 @router.get(
@@ -165,28 +170,40 @@ def workflow(request: HttpRequest, key: Key) -> dict[str, Any]:
     "/workflows",
     auth=needs(Scope.OPERATE, may=access.PUBLISH),
     response={200: Published, 201: Published, **answers(408, 413, 422)},
-    summary="Publish a definition",
+    summary="Publish a definition, or import BPMN",
+    openapi_extra=importing.SENT,
 )
 def workflow_publish(
-    request: HttpRequest, response: HttpResponse, payload: DefinitionIn
+    request: HttpRequest, response: HttpResponse, asked: Query[importing.Importing]
 ) -> Status[dict[str, Any]]:
-    """201 for a new version, 200 when it is what is published already. 422 lists every problem."""
-    key = payload.key or payload.workflow_id
-    before = Workflow.objects.filter(key=key).values_list("published_id", flat=True).first()
-    definition = payload.model_dump(exclude_unset=True)
-    version = engine.register_workflow(definition, by=access.person(request))
+    """A definition in JSON is published; a BPMN file becomes a draft, with `publish` a version too.
+
+    201 for a new version or workflow, else 200. 422 lists every problem, and nothing is stored.
+    """
+    if importing.is_sent(request):
+        done = importing.imported(request, asked)
+        key, version, draft = done.workflow.key, done.version, importing.told(done)
+        is_new = done.is_new
+    else:
+        payload = bodies.document(request, DefinitionIn)
+        key = payload.key or payload.workflow_id
+        before = Workflow.objects.filter(key=key).values_list("published_id", flat=True).first()
+        definition = payload.model_dump(exclude_unset=True)
+        version = engine.register_workflow(definition, by=access.person(request))
+        draft = {"revision": version.workflow.revision, "findings": [], "problems": []}
+        is_new = version.pk != before
     response["Location"] = reverse("api:workflow", args=[key])
-    by = version.published_by
-    return Status(
-        200 if version.pk == before else 201,
-        {
-            "key": key,
-            "version": version.number,
-            "sha256": version.sha256,
-            "published_at": version.published_at,
-            "published_by": by and by.get_username(),
-        },
-    )
+    return Status(201 if is_new else 200, {"key": key, **_published(version), **draft})
+
+
+def _published(version: Version | None) -> dict[str, Any]:
+    by = version.published_by if version else None
+    return {
+        "version": version and version.number,
+        "sha256": version and version.sha256,
+        "published_at": version and version.published_at,
+        "published_by": by and by.get_username(),
+    }
 
 
 def _rows() -> Any:

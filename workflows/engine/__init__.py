@@ -4,6 +4,7 @@ from .admission import intake_refusal, pause_intake, resume_intake
 from .batches import cancel_batch, create_batch
 from .decisions import decide
 from .definitions import compiled, problems, publish, register_workflow
+from .diagrams import diagram_of, diagram_of_version, export_bpmn
 from .events import off_event, on_event
 from .executions import (
     cancel,
@@ -14,6 +15,7 @@ from .executions import (
 )
 from .explaining import explain
 from .forking import may_rerun_from, rerun_from, variables_before
+from .importing import import_bpmn, save_diagram
 from .intake import publish_event, receive_event
 from .messages import publish_message, publish_signal
 from .moving import move_to_version, newer_versions, plan_move
@@ -31,8 +33,12 @@ __all__ = [
     "complete",
     "create_batch",
     "decide",
+    "diagram_of",
+    "diagram_of_version",
     "explain",
+    "export_bpmn",
     "get_execution_status",
+    "import_bpmn",
     "intake_refusal",
     "may_rerun_from",
     "may_skip",
@@ -55,6 +61,7 @@ __all__ = [
     "resume",
     "resume_intake",
     "retry",
+    "save_diagram",
     "set_variables",
     "skip",
     "start_once",

@@ -9,16 +9,16 @@ from typing import Any
 import jsonschema_rs
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
-from django.db import transaction
+from django.db import IntegrityError, transaction
 
-from workflows.errors import InvalidDefinition
+from workflows.errors import InvalidDefinition, StaleState
 from workflows.graph import validation
 from workflows.graph.retry import RetryPolicy
 from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
 from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
 
-from . import transitions, trigger_settings, triggers
+from . import describing, diagrams, drafts, transitions, trigger_settings, triggers
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -26,13 +26,42 @@ def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) 
 
     The same definition again gives the same version. Raises InvalidDefinition with all problems.
     """
-    known = definition.get("key") or definition.get("workflow_id")
+    known = str(definition.get("key") or definition.get("workflow_id") or "")
     with transaction.atomic():
-        workflow = _draft(str(known or ""), _workflow_fields(definition))
-        _write_tasks(workflow, definition.get("tasks", []))
+        workflow = Workflow.objects.select_for_update(of=("self",)).filter(key=known).first()
+        before = describing.definition_of(workflow) if workflow else None
+        workflow = workflow or draft(known, _workflow_fields(definition))
+        write(workflow, definition)
         if "triggers" in definition:
             triggers.define(workflow, definition["triggers"], by=by)
+        if describing.definition_of(workflow) != before:
+            drafts.touched(workflow)
         return publish(workflow, by=by)
+
+
+def draft(key: str, fields: Mapping[str, Any]) -> Workflow:
+    """A new workflow with this key and these columns, without tasks.
+
+    Raises InvalidDefinition, StaleState.
+    """
+    workflow = Workflow(key=key, **{"name": key, **fields})
+    try:
+        with transaction.atomic():
+            _save(workflow)
+    except IntegrityError as error:
+        raise StaleState(f"Somebody else has just made a workflow “{key}”.") from error
+    return workflow
+
+
+def write(workflow: Workflow, definition: Mapping[str, Any]) -> None:
+    """Make a locked draft what a definition says; what it does not name stays, but for the tasks.
+
+    Triggers that have settings are left to `triggers.define`. Raises InvalidDefinition.
+    """
+    for name, given in _workflow_fields(definition).items():
+        setattr(workflow, name, given)
+    _save(workflow)
+    _write_tasks(workflow, definition.get("tasks", []))
 
 
 def problems(workflow: Workflow) -> list[Problem]:
@@ -42,6 +71,7 @@ def problems(workflow: Workflow) -> list[Problem]:
         *_workflow_problems(workflow),
         *_row_problems(rows),
         *_call_problems(workflow, rows),
+        *diagrams.problems(workflow, rows),
         *validation.problems(compiled(workflow, rows)),
     ]
 
@@ -99,6 +129,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
         version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
+        diagrams.freeze(version, locked)
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
@@ -172,6 +203,7 @@ def _record_published(workflow: Workflow, version: Version, by: User | None, com
                     "version": version.number,
                     "sha256": version.sha256,
                     "comment": comment,
+                    "revision": workflow.revision,
                 },
             )
         ]
@@ -270,16 +302,11 @@ def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
     return fields
 
 
-def _draft(key: str, fields: dict[str, Any]) -> Workflow:
-    """The workflow with this key and these fields, saved; raises InvalidDefinition."""
-    workflow = Workflow.objects.filter(key=key).first() or Workflow(key=key, name=key)
-    for name, given in fields.items():
-        setattr(workflow, name, given)
+def _save(workflow: Workflow) -> None:
     found = _field_problems(workflow, "")
     if found:
         raise InvalidDefinition(found)
     workflow.save()
-    return workflow
 
 
 def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
@@ -292,8 +319,14 @@ def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None
     ]
     if found:
         raise InvalidDefinition(found)
-    workflow.task_definitions.all().delete()
-    TaskDefinition.objects.bulk_create(rows)
+    # Rows keep their ids: a form that is open elsewhere still finds the tasks it shows.
+    workflow.task_definitions.exclude(key__in=[row.key for row in rows]).delete()
+    TaskDefinition.objects.bulk_create(
+        rows,
+        update_conflicts=True,
+        unique_fields=["workflow", "key"],
+        update_fields=[field.name for field in TaskDefinition._meta.concrete_fields[2:]],
+    )
 
 
 def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Problem]:

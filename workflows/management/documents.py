@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any, NoReturn
 
@@ -30,15 +31,18 @@ def given(text: str, option: str) -> dict[str, Any]:
         raise _bad(f"{option}: {error}") from error
 
 
-def person(name: str | None) -> User | None:
-    """The user whom --as names; raises CommandError for an unknown one, NotAllowed."""
+def person(name: str | None, *permissions: str, to: str = "start workflows") -> User | None:
+    """The user whom --as names; `to` says what the permissions are for, START when none is named.
+
+    Raises CommandError for an unknown one, NotAllowed.
+    """
     if name is None:
         return None
     user = User.objects.filter(username=name, is_active=True).first()
     if user is None:
         raise CommandError(f"--as: there is no active user “{name}”.", returncode=BAD_USAGE)
-    if not user.has_perm(access.START):
-        raise NotAllowed(f"{name} may not start workflows.")
+    if not user.has_perms(permissions or (access.START,)):
+        raise NotAllowed(f"{name} may not {to}.")
     return user
 
 
@@ -76,9 +80,15 @@ class DocumentCommand(BaseCommand):
     def _refuse(self, error: WorkflowError, *, as_json: bool) -> NoReturn:
         problems = [str(problem) for problem in getattr(error, "problems", [])]
         if as_json:
-            self.document({"error": str(error), **({"problems": problems} if problems else {})})
+            told = {
+                "problems": problems,
+                "findings": [asdict(one) for one in getattr(error, "findings", [])],
+            }
+            kept = {name: found for name, found in told.items() if found}
+            self.document({"error": str(error), **kept})
         own_words = type(error).__doc__ if isinstance(error, Listed) else str(error)
-        text = "\n  ".join([self.refusal or (own_words or "").strip(), *problems])
+        words = (own_words or "").strip()
+        text = "\n  ".join([self.refusal.format(why=words) or words, *problems])
         raise CommandError(text, returncode=REFUSED) from error
 
 

@@ -3,6 +3,7 @@ from .audit import AuditEvent, AuditHead
 from .batches import Batch, BatchItem
 from .checkpoints import AuditCheckpoint
 from .definitions import TaskDefinition, Version, Workflow
+from .diagrams import LARGEST_DIAGRAM, Diagram, VersionDiagram
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
 from .messages import BufferedMessage, Delivery, Subscription
 from .runs import Execution, Task, Timer
@@ -13,6 +14,7 @@ from .triggers import Event, Firing, Trigger
 __all__ = [
     "ALLOWED",
     "FINAL",
+    "LARGEST_DIAGRAM",
     "AgentSlot",
     "ApiToken",
     "Approval",
@@ -25,6 +27,7 @@ __all__ = [
     "BufferedMessage",
     "Decision",
     "Delivery",
+    "Diagram",
     "Event",
     "Execution",
     "Firing",
@@ -41,5 +44,6 @@ __all__ = [
     "Timer",
     "Trigger",
     "Version",
+    "VersionDiagram",
     "Workflow",
 ]

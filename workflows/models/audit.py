@@ -57,6 +57,11 @@ class AuditEvent(models.Model):
                 name="assignments_by_agent",
                 condition=models.Q(kind="task.assigned"),
             ),
+            models.Index(
+                fields=("entity_id", "-id"),
+                name="changes_by_workflow",
+                condition=models.Q(entity_type="workflow"),
+            ),
         ]
 
     def __str__(self) -> str:

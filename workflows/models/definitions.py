@@ -18,7 +18,10 @@ KEY = RegexValidator(
 
 
 class Workflow(models.Model):
-    """A process as it is being edited; `published` is the version that new executions run."""
+    """A process as it is being edited; `published` is the version that new executions run.
+
+    `revision` goes up with each change of the draft, by whichever pen.
+    """
 
     key = models.CharField(_("key"), max_length=100, unique=True, validators=[KEY])
     name = models.CharField(_("name"), max_length=200)
@@ -48,6 +51,7 @@ class Workflow(models.Model):
     priority = models.SmallIntegerField(
         _("priority"), choices=Priority.choices, default=Priority.NORMAL
     )
+    revision = models.PositiveIntegerField(_("revision"), default=0, db_default=0, editable=False)
     published = models.ForeignKey(
         "Version",
         on_delete=models.PROTECT,
