@@ -73,6 +73,10 @@ class DraftChanged(StaleState):
         super().__init__(message)
 
 
+class DraftExists(WorkflowError):
+    """There is a workflow with this key already."""
+
+
 class WrongState(WorkflowError):
     """Its present state does not allow this."""
 

@@ -184,9 +184,7 @@ def test_the_form_is_told_of_a_task_that_the_diagram_has_taken_away(modeller: Cl
     workflow = draft()
     mine = filled(modeller, address(workflow))
     alone = engine.register_workflow({"key": "other", "name": "Flow", "tasks": chain("a")}).workflow
-    engine.save_diagram(
-        workflow, engine.diagram_of(alone), by=None, revision=workflow.revision
-    )
+    engine.save_diagram(workflow, engine.diagram_of(alone), by=None, revision=workflow.revision)
     response = modeller.post(address(workflow), {**mine, f"{TASKS}-0-name": "Mine", "_save": "1"})
     assert response.status_code == 200
     assert "tasks.b deleted" in response.content.decode()

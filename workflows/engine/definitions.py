@@ -67,11 +67,15 @@ def write(workflow: Workflow, definition: Mapping[str, Any]) -> None:
 def problems(workflow: Workflow) -> list[Problem]:
     """Everything that keeps the draft from being published."""
     rows = list(workflow.task_definitions.all())
+    return [*diagrams.problems(workflow, rows), *problems_of(workflow, rows)]
+
+
+def problems_of(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
+    """Everything but what a document adds; the workflow and its tasks need not be stored."""
     return [
         *_workflow_problems(workflow),
         *_row_problems(rows),
         *_call_problems(workflow, rows),
-        *diagrams.problems(workflow, rows),
         *validation.problems(compiled(workflow, rows)),
     ]
 
@@ -114,10 +118,12 @@ def ways_in(task: TaskDefinition) -> list[tuple[str, str, bool]]:
     return ways
 
 
-def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
+def publish(
+    workflow: Workflow, *, by: User | None, comment: str = "", revision: int | None = None
+) -> Version:
     """Freeze the draft as the next version; an unchanged draft gives the present version.
 
-    Raises InvalidDefinition with every problem.
+    `revision`: only that one. Raises InvalidDefinition with every problem, DraftChanged.
     """
     found = problems(workflow)
     if found:
@@ -125,6 +131,8 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
     graph = compiled(workflow)
     with transaction.atomic():
         locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
+        if revision is not None:
+            drafts.check(locked, revision)
         latest = locked.versions.filter(arranges=None).order_by("-number").first()
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
@@ -309,7 +317,20 @@ def _save(workflow: Workflow) -> None:
     workflow.save()
 
 
-def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
+def rows_of(workflow: Workflow, definition: Mapping[str, Any]) -> list[TaskDefinition]:
+    """The tasks of a definition, and its fields in `workflow`; nothing is stored.
+
+    Raises InvalidDefinition for what no row can hold.
+    """
+    for name, given in _workflow_fields(definition).items():
+        setattr(workflow, name, given)
+    rows = _rows_of(workflow, definition.get("tasks", []))
+    if found := _field_problems(workflow, ""):
+        raise InvalidDefinition(found)
+    return rows
+
+
+def _rows_of(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> list[TaskDefinition]:
     rows = [_task(workflow, position, task) for position, task in enumerate(tasks)]
     found = [problem for row in rows for problem in _field_problems(row, row.key)]
     found += [
@@ -319,6 +340,11 @@ def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None
     ]
     if found:
         raise InvalidDefinition(found)
+    return rows
+
+
+def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
+    rows = _rows_of(workflow, tasks)
     # Rows keep their ids: a form that is open elsewhere still finds the tasks it shows.
     workflow.task_definitions.exclude(key__in=[row.key for row in rows]).delete()
     TaskDefinition.objects.bulk_create(

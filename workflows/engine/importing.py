@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 from django.contrib.auth.models import User
 from django.db import transaction
 
-from workflows.errors import UnsupportedDiagram
+from workflows.errors import DraftExists, UnsupportedDiagram
 from workflows.graph.validation import Problem
 from workflows.models import Version, Workflow
 
@@ -56,20 +56,22 @@ def import_bpmn(
     strict: bool = False,
     process: str | None = None,
     publish: bool = False,
+    replace: bool = True,
 ) -> Import:
     """Make a BPMN 2.0 file the draft of the workflow `key` (else the process's own id).
 
     An earlier draft is replaced; the settings of the workflow that the file says nothing of stay.
     `process` names one of several in the file. Everything that cannot be run is in `findings`;
-    `strict` refuses it. Raises InvalidDiagram (no BPMN), UnsupportedDiagram (strict) and
-    InvalidDefinition (key, fields, and with `publish` every problem): then nothing is stored.
+    `strict` refuses it. Raises InvalidDiagram (no BPMN), UnsupportedDiagram (strict), DraftExists
+    (without `replace`) and InvalidDefinition (key, fields, and with `publish` every problem): then
+    nothing is stored.
     """
     reading = diagrams.read(data, process)
     refused = diagrams.unsupported(reading.findings)
     if strict and refused:
         raise UnsupportedDiagram(diagrams.of_findings(refused), refused)
     with transaction.atomic():
-        workflow, is_new = _imported(data, reading, key, process, by)
+        workflow, is_new = _imported(data, reading, key, process, by, replace)
         version = definitions.publish(workflow, by=by) if publish else None
     return Import(workflow, is_new, reading.findings, definitions.problems(workflow), version)
 
@@ -87,10 +89,8 @@ def save_diagram(workflow: Workflow, data: bytes, *, by: User | None, revision: 
         process = _process(locked)
         reading = diagrams.read(data, process or None)
         if diagrams.diagram_of(locked) != data:
-            named = {
-                name: told for name, told in reading.definition.items() if told or name != "name"
-            }
-            _write(locked, data, {**CLEARED, **named}, reading, process, by)
+            given = {**CLEARED, **_named(reading.definition)}
+            _write(locked, data, given, reading, process, by)
         else:
             diagrams.store(locked, data, reading, process=process, agrees=True)
     workflow.revision = locked.revision
@@ -98,13 +98,21 @@ def save_diagram(workflow: Workflow, data: bytes, *, by: User | None, revision: 
 
 
 def _imported(
-    data: bytes, reading: Reading, key: str | None, process: str | None, by: User | None
+    data: bytes,
+    reading: Reading,
+    key: str | None,
+    process: str | None,
+    by: User | None,
+    may_replace: bool,
 ) -> tuple[Workflow, bool]:
-    known = key or str(reading.definition.get("key") or "")
+    given = _named(reading.definition)
+    known = key or str(given.get("key") or "")
     present = Workflow.objects.select_for_update(of=("self",)).filter(key=known).first()
-    workflow = present or definitions.draft(known, {"name": reading.definition.get("name", known)})
-    _write(workflow, data, reading.definition, reading, process or "", by, kind="workflow.imported")
-    _define_triggers(workflow, reading.definition, by)
+    if present is not None and not may_replace:
+        raise DraftExists(f"There is a workflow “{known}” already: “{present}”.")
+    workflow = present or definitions.draft(known, {})
+    _define_triggers(workflow, given, by)
+    _write(workflow, data, given, reading, process or "", by, kind="workflow.imported")
     return workflow, present is None
 
 
@@ -132,6 +140,11 @@ def _define_triggers(workflow: Workflow, definition: Mapping[str, Any], by: User
     items = definition.get("triggers", ())
     if any(isinstance(item, Mapping) for item in items):
         triggers.define(workflow, items, by=by)
+
+
+def _named(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Without an empty name: a process needs none, a workflow keeps or gets one."""
+    return {name: told for name, told in definition.items() if told or name != "name"}
 
 
 def _process(workflow: Workflow) -> str:

@@ -137,14 +137,14 @@ export class BpmnCanvas {
   }
 }
 
-/** The whole diagram with a margin, in the middle, not larger than it is. */
-export function fit(canvas) {
+/** The whole diagram with a margin, in the middle of what is not covered at the left; not larger than it is. */
+export function fit(canvas, left = 0) {
   canvas.resized();
   const { inner, outer } = canvas.viewbox();
   if (!outer.width || !inner.width) return;
-  const scale = Math.min(LARGEST_FIT, (outer.width - 2 * MARGIN) / inner.width, (outer.height - 2 * MARGIN) / inner.height);
+  const scale = Math.min(LARGEST_FIT, (outer.width - left - 2 * MARGIN) / inner.width, (outer.height - 2 * MARGIN) / inner.height);
   const [width, height] = [outer.width / scale, outer.height / scale];
-  canvas.viewbox({ x: inner.x - (width - inner.width) / 2, y: inner.y - (height - inner.height) / 2, width, height });
+  canvas.viewbox({ x: inner.x - (width + left / scale - inner.width) / 2, y: inner.y - (height - inner.height) / 2, width, height });
 }
 
 /** The wheel scrolls the page; with Ctrl (or two fingers apart) it zooms the diagram. */

@@ -123,7 +123,8 @@ export class Draft {
 /** The server's JSON with its `status`; status 0 when it cannot be reached. */
 export async function post(url, token, fields) {
   const body = new FormData();
-  for (const [name, value] of Object.entries(fields)) body.set(name, value);
+  // A document is sent as a file: those may be larger than fields.
+  for (const [name, value] of Object.entries(fields)) body.set(name, name === "xml" ? new Blob([value]) : value);
   try {
     const answer = await fetch(url, { method: "POST", body, headers: { "X-CSRFToken": token, Accept: "application/json" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") return { status: 401 };

@@ -58,7 +58,7 @@ export class Editor {
   /** Puts a document on the board; what cannot be drawn is said, and the board stays as it is. */
   async show(xml) {
     await this.board.importXML(xml);
-    fit(this.model.service("canvas"));
+    this.zoom("fit");
     this.pick(null);
     this.tree.draw();
   }
@@ -148,8 +148,14 @@ export class Editor {
 
   zoom(direction) {
     const canvas = this.model.service("canvas");
-    if (direction === "fit") return fit(canvas);
+    if (direction === "fit") return fit(canvas, this.#covered());
     canvas.zoom(canvas.zoom() * (direction === "in" ? 1.2 : 1 / 1.2), "auto");
+  }
+
+  /** How much of the board the palette covers, in pixels. */
+  #covered() {
+    const palette = one(".djs-palette", this.paper);
+    return palette?.offsetParent ? palette.offsetLeft + palette.offsetWidth : 0;
   }
 
   #listen() {
@@ -209,7 +215,7 @@ export class Editor {
     const problems = [...this.#serverProblems, ...this.workforce.notes(this.model)];
     this.problems.show(problems);
     this.panel.tell(problems);
-    this.tree.mark(this.problems.counts());
+    this.tree.mark(this.problems.worst());
     const count = this.problems.blocking;
     for (const place of all("[data-problem-count]")) {
       place.textContent = problems.length;

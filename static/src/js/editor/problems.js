@@ -24,11 +24,11 @@ export class Problems {
     return this.all.filter((each) => each.severity !== "note").length;
   }
 
-  /** How many each element has. */
-  counts() {
-    const counts = new Map();
-    for (const { element } of this.all) if (element) counts.set(element, (counts.get(element) ?? 0) + 1);
-    return counts;
+  /** The worst that is said of each element, by id: "problem" or "note". */
+  worst() {
+    const worst = new Map();
+    for (const { element, severity } of this.all) if (element && worst.get(element) !== "problem") worst.set(element, severity ?? "problem");
+    return worst;
   }
 
   #line({ element, message, severity }) {
@@ -48,21 +48,23 @@ export class Problems {
   }
 
   #mark() {
+    const worst = this.worst();
+    for (const [id, [severity, overlay]] of this.#marked) if (worst.get(id) !== severity || !this.model.element(id)) this.#unmark(id, severity, overlay);
     const [canvas, overlays] = [this.model.service("canvas"), this.model.service("overlays")];
-    const counts = this.counts();
-    for (const [id, overlay] of this.#marked) {
-      if (counts.has(id) && this.model.element(id)) continue;
-      if (this.model.element(id)) canvas.removeMarker(id, "has-problem");
-      overlays.remove(overlay);
-      this.#marked.delete(id);
-    }
-    for (const id of counts.keys()) {
+    for (const [id, severity] of worst) {
       if (this.#marked.has(id) || !this.model.element(id)) continue;
-      canvas.addMarker(id, "has-problem");
+      canvas.addMarker(id, `has-${severity}`);
       const sign = document.createElement("span");
       sign.className = "bpmn-problem";
-      sign.append(icon("triangle-alert"));
-      this.#marked.set(id, overlays.add(id, { html: sign, position: { top: -9, left: -9 } }));
+      sign.dataset.severity = severity;
+      sign.append(icon(severity === "note" ? "info" : "triangle-alert"));
+      this.#marked.set(id, [severity, overlays.add(id, { html: sign, position: { top: -9, left: -9 } })]);
     }
+  }
+
+  #unmark(id, severity, overlay) {
+    if (this.model.element(id)) this.model.service("canvas").removeMarker(id, `has-${severity}`);
+    this.model.service("overlays").remove(overlay);
+    this.#marked.delete(id);
   }
 }

@@ -53,7 +53,7 @@ export class Tree {
     if (focus) item?.focus();
   }
 
-  /** problems: how many each element has, by id. */
+  /** problems: the worst of each element, by id: "problem" or "note". */
   mark(problems) {
     this.problems = problems;
     for (const item of all("[role=treeitem]", this.root)) this.#mark(item);
@@ -118,9 +118,10 @@ export class Tree {
   }
 
   #mark(item) {
-    const count = this.problems.get(item.dataset.id) ?? 0;
+    const severity = this.problems.get(item.dataset.id);
     const place = one(".tree-problems", item);
-    place.hidden = !count;
+    place.hidden = !severity;
+    place.dataset.severity = severity ?? "";
     place.replaceChildren(icon("triangle-alert"), Object.assign(document.createElement("span"), { className: "vh", textContent: this.labels.problem }));
   }
 

@@ -1,0 +1,228 @@
+"""Diagrams of drafts and versions: kept as they came, and two pens on one draft."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from django.db import DatabaseError, IntegrityError, connection, transaction
+
+from tests.bpmn.files import file, renamed, with_complex_gateway
+from tests.factories import chain, make_user, register, step
+from workflows import engine
+from workflows.engine import describing
+from workflows.errors import (
+    DraftChanged,
+    DraftExists,
+    InvalidDefinition,
+    InvalidDiagram,
+    UnknownVersion,
+    UnknownWorkflow,
+    UnsupportedDiagram,
+)
+from workflows.models import AuditEvent, Diagram, TaskDefinition, VersionDiagram, Workflow
+
+pytestmark = pytest.mark.django_db(transaction=True)
+
+
+def imported(data: bytes, **how: Any) -> Workflow:
+    return engine.import_bpmn(data, **{"by": None, **how}).workflow
+
+
+def changes() -> list[tuple[str, str, list[str], int]]:
+    rows = AuditEvent.objects.filter(entity_type="workflow").exclude(kind="workflow.published")
+    return [
+        (row.kind, row.actor, row.data["fields"], row.data["revision"])
+        for row in rows.order_by("id")
+    ]
+
+
+def test_a_file_becomes_a_draft_and_is_exported_byte_for_byte() -> None:
+    data = file(*chain("a", "b"), variables={"limit": 5})
+    done = engine.import_bpmn(data, by=make_user("linus"))
+    assert (done.is_new, done.findings, done.problems, done.version) == (True, [], [], None)
+    assert [task.key for task in done.workflow.task_definitions.all()] == ["a", "b"]
+    assert done.workflow.variables == {"limit": 5}
+    assert engine.export_bpmn("flow") == data
+    [(kind, actor, fields, revision)] = changes()
+    assert (kind, actor, revision) == ("workflow.imported", "user:linus", 1)
+    assert {"tasks.a added", "tasks.b added", "diagram"} <= set(fields)
+
+
+def test_a_version_keeps_the_document_that_it_was_published_with() -> None:
+    data = file()
+    first = engine.import_bpmn(data, by=None, publish=True).version
+    assert first is not None
+    imported(file(*chain("a", "b", "c")))
+    assert engine.export_bpmn("flow", 1) == engine.diagram_of_version(first) == data
+    assert engine.export_bpmn("flow") != data
+
+
+def test_the_database_refuses_to_change_the_document_of_a_version() -> None:
+    engine.import_bpmn(file(), by=None, publish=True)
+    for change in (
+        lambda: VersionDiagram.objects.update(content=b"x"),
+        lambda: VersionDiagram.objects.all().delete(),
+        lambda: connection.cursor().execute("TRUNCATE workflows_versiondiagram"),
+    ):
+        with pytest.raises(DatabaseError, match="append-only"), transaction.atomic():
+            change()
+
+
+def test_the_database_refuses_a_document_that_is_too_large_or_has_another_digest() -> None:
+    imported(file())
+    with pytest.raises(IntegrityError, match="the_digest_of_a_diagram_is_its_own"):
+        Diagram.objects.update(content=b"other")
+    with connection.cursor() as cursor, pytest.raises(IntegrityError, match="at_most_5_mib"):
+        cursor.execute(
+            "UPDATE workflows_diagram SET content = c, sha256 = encode(sha256(c), 'hex') "
+            "FROM (SELECT convert_to(repeat('x', 5242881), 'UTF8') AS c) AS large"
+        )
+
+
+def test_a_workflow_without_a_document_gets_one_that_says_all_of_it() -> None:
+    version = register(step("a"), step("b", {"task": "a", "when": "x > 1"}, max_retries=2))
+    before = engine.compiled(version.workflow)
+    assert engine.diagram_of_version(version) == engine.export_bpmn("flow", 1)
+    again = imported(engine.diagram_of(version.workflow))
+    assert engine.compiled(again).sha256() == before.sha256()
+
+
+def test_what_the_form_changes_is_in_the_document_and_back_again_is_the_same_file() -> None:
+    data = file()
+    workflow = imported(data)
+    TaskDefinition.objects.filter(key="b").update(name="Beta")
+    patched = engine.diagram_of(workflow)
+    assert b'"Beta"' in patched
+    assert b"drawn by hand" in patched
+    TaskDefinition.objects.filter(key="b").update(name="B")
+    assert engine.diagram_of(workflow) == data
+
+
+def test_what_the_diagram_changes_is_in_the_rows_which_keep_their_ids() -> None:
+    workflow = imported(file(*chain("a", "b")))
+    before = dict(workflow.task_definitions.values_list("key", "pk"))
+    shown = engine.diagram_of(workflow)
+    saved = engine.save_diagram(
+        workflow, renamed(shown, "B", "Beta"), by=make_user("linus"), revision=workflow.revision
+    )
+    assert (saved.revision, saved.problems, workflow.revision) == (2, [], 2)
+    assert workflow.task_definitions.get(key="b").name == "Beta"
+    assert dict(workflow.task_definitions.values_list("key", "pk")) == before
+    assert changes()[-1] == ("workflow.changed", "user:linus", ["tasks.b.name", "diagram"], 2)
+
+
+def test_saving_what_is_there_changes_nothing() -> None:
+    workflow = imported(file())
+    saved = engine.save_diagram(
+        workflow, engine.diagram_of(workflow), by=None, revision=workflow.revision
+    )
+    assert (saved.revision, len(changes())) == (1, 1)
+
+
+def test_the_second_of_two_editors_is_told_who_was_faster_and_with_what() -> None:
+    ada, linus = make_user("ada"), make_user("linus")
+    workflow = imported(file())
+    mine = Workflow.objects.get()
+    shown = engine.diagram_of(workflow)
+    engine.save_diagram(workflow, renamed(shown, "B", "Theirs"), by=ada, revision=1)
+    with pytest.raises(DraftChanged, match=r"ada at .* UTC: tasks\.b\.name, diagram") as refused:
+        engine.save_diagram(mine, renamed(shown, "B", "Mine"), by=linus, revision=1)
+    [change] = refused.value.changes
+    assert (change.by, change.revision, change.kind) == ("user:ada", 2, "workflow.changed")
+    assert b"Theirs" in engine.diagram_of(workflow)
+
+
+def test_registering_a_definition_counts_as_a_change_only_if_it_is_one() -> None:
+    workflow = register(*chain("a")).workflow
+    first = Workflow.objects.get().revision
+    register(*chain("a"))
+    assert Workflow.objects.get().revision == first
+    register(*chain("a", "b"))
+    with pytest.raises(DraftChanged, match="published"):
+        engine.save_diagram(workflow, b"", by=None, revision=first)
+
+
+def test_what_cannot_be_run_is_listed_and_keeps_the_draft_from_being_published() -> None:
+    data = with_complex_gateway(file())
+    done = engine.import_bpmn(data, by=None)
+    [finding] = [one for one in done.findings if one.severity == "unsupported"]
+    assert (finding.element_id, finding.name) == ("maze", "Which way?")
+    assert finding.line
+    [problem] = [one for one in done.problems if one.field == "diagram"]
+    assert problem.message.startswith(f"“Which way?” (line {finding.line}): ")
+    with pytest.raises(InvalidDefinition, match="Which way"):
+        engine.publish(done.workflow, by=None)
+    assert engine.export_bpmn("flow") == data
+    mended = engine.save_diagram(done.workflow, file(), by=None, revision=1)
+    assert mended.problems == []
+    assert engine.publish(Workflow.objects.get(), by=None).number == 1
+
+
+@pytest.mark.parametrize("how", [{"strict": True}, {"publish": True}])
+def test_a_file_that_is_refused_leaves_nothing(how: dict[str, bool]) -> None:
+    with pytest.raises((UnsupportedDiagram, InvalidDefinition), match="Which way"):
+        imported(with_complex_gateway(file()), **how)
+    assert not Workflow.objects.exists()
+    assert not Diagram.objects.exists()
+    assert not AuditEvent.objects.exists()
+
+
+BOMB = b"""<?xml version="1.0"?><!DOCTYPE b [<!ENTITY a "aaaaaaaaaa">
+<!ENTITY b "&a;&a;&a;&a;&a;&a;&a;&a;&a;&a;">]><b>&b;</b>"""
+
+
+@pytest.mark.parametrize("data", [b"", b"no xml", b"<a/>", BOMB, b"<" * (5 * 2**20 + 1)])
+def test_what_is_no_bpmn_is_refused_and_leaves_the_draft_as_it_was(data: bytes) -> None:
+    workflow = imported(file())
+    for act in (
+        lambda: imported(data, key="flow"),
+        lambda: engine.save_diagram(workflow, data, by=None, revision=1),
+    ):
+        with pytest.raises(InvalidDiagram) as refused:
+            act()
+        assert refused.value.problems[0].message
+    assert engine.export_bpmn("flow") == file()
+    assert len(changes()) == 1
+
+
+def test_a_draft_is_replaced_only_if_that_is_wanted() -> None:
+    imported(file())
+    with pytest.raises(DraftExists, match="“flow” already: “Flow”"):
+        imported(file(*chain("x")), replace=False)
+    workflow = imported(file(*chain("x")))
+    assert [task.key for task in workflow.task_definitions.all()] == ["x"]
+    assert workflow.revision == 2
+
+
+def test_settings_that_a_file_says_nothing_of_stay_and_are_in_the_document() -> None:
+    register(*chain("a", "b"), variables={"limit": 5})
+    data = file()
+    workflow = imported(data)
+    assert workflow.variables == {"limit": 5}
+    assert b"limit" not in data
+    assert b"limit" in engine.diagram_of(workflow)
+
+
+def test_a_file_may_get_another_key() -> None:
+    assert imported(file(), key="other").key == "other"
+    with pytest.raises(InvalidDefinition, match="letters, digits"):
+        imported(file(), key="no key")
+
+
+def test_a_schedule_in_a_file_is_set_up_once_and_exported_again() -> None:
+    schedule = {"cron": "0 7 * * *", "zone": "Europe/Berlin"}
+    data = file(triggers=["paid", schedule])
+    workflow = imported(data)
+    assert imported(data).starters.count() == 1
+    assert workflow.triggers == ["paid"]
+    assert describing.definition_of(workflow)["triggers"] == ["paid", schedule]
+    assert engine.export_bpmn("flow") == data
+
+
+def test_an_export_names_what_is_not_there() -> None:
+    with pytest.raises(UnknownWorkflow, match="“flow”"):
+        engine.export_bpmn("flow")
+    register(*chain("a"))
+    with pytest.raises(UnknownVersion, match="no version 7"):
+        engine.export_bpmn("flow", 7)
