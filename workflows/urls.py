@@ -6,11 +6,8 @@ from workflows.views import (
     approvals,
     auditing,
     batches,
-<<<<<<< .merge_file_bDtt6L
     comparing,
-=======
     editing,
->>>>>>> .merge_file_0Q3nQs
     execution,
     executions,
     forking,
@@ -88,14 +85,12 @@ urlpatterns: list[URLPattern] = [
     path("workflows/", modelling.workflows, name="workflows"),
     path("workflows/import/", importing.workflow_import, name="workflow_import"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
-<<<<<<< .merge_file_bDtt6L
     path("workflows/<str:key>/bpmn/", importing.workflow_bpmn, name="workflow_bpmn"),
     path(
         "workflows/<str:key>/versions/<int:a>/compare/<str:b>/",
         comparing.versions_compared,
         name="versions_compared",
     ),
-=======
     path("workflows/<str:key>/edit/", editing.workflow_edit, name="workflow_edit"),
     path("workflows/<str:key>/edit/draft/", editing.workflow_draft, name="workflow_draft"),
     path(
@@ -109,7 +104,6 @@ urlpatterns: list[URLPattern] = [
         "workflows/<str:key>/edit/expression/", editing.expression_check, name="expression_check"
     ),
     path("workflows/<str:key>/edit/publish/", editing.workflow_publish, name="workflow_publish"),
->>>>>>> .merge_file_0Q3nQs
     path("workflows/<str:key>/start/", modelling.workflow_start, name="workflow_start"),
     path("workflows/<str:key>/intake/pause/", intake.intake_pause, name="intake_pause"),
     path("workflows/<str:key>/intake/resume/", intake.intake_resume, name="intake_resume"),

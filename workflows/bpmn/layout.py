@@ -8,13 +8,13 @@ from __future__ import annotations
 
 import re
 import textwrap
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from itertools import pairwise
 
 from workflows.graph.shape import Graph
 
-from .ordering import ordered, settled
+from .ordering import ordered, settled, straighten
 
 NODE_WIDTH, NODE_HEIGHT = 156, 62
 LABEL_LINE, LABEL_CHARACTERS, LABEL_LINES = 14, 18, 2
@@ -40,21 +40,42 @@ class Box:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """A flow's points, source to target; straight inside columns, free to bend between them."""
+    """A flow's points, source to target; straight inside columns, free to bend between them.
+
+    `passing` are those of its points that lie between the columns of its ends; `edges` are the x
+    at which it leaves its source's column and enters its target's.
+    """
 
     points: tuple[Point, ...]
     label: Box | None
     text: tuple[str, ...]
+    passing: tuple[Point, ...] = ()
+    edges: tuple[float, float] = (0.0, 0.0)
 
 
 @dataclass(frozen=True, slots=True)
 class Layout:
-    """Boxes in the order of graph.nodes, lines in the order of graph.flows."""
+    """Boxes in the order of graph.nodes, lines in the order of graph.flows.
+
+    `bands`: upper and lower edge of each lane, where the nodes are sorted into lanes.
+    """
 
     width: float
     height: float
     boxes: tuple[Box, ...]
     lines: tuple[Line, ...]
+    bands: tuple[tuple[float, float], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Manner:
+    """How wide the gaps are, and how a label is broken into lines and how much room it has."""
+
+    column_gap: float
+    band_gap: float
+    broken: Callable[[str], tuple[str, ...]]
+    room: Callable[[tuple[str, ...]], tuple[float, float]]
+    is_squared: bool = False  # lines have right angles: small steps are worth avoiding
 
 
 @dataclass(slots=True)
@@ -64,11 +85,13 @@ class Slot:
     width: float
     height: float
     is_passing: bool = False
+    is_turned: bool = False  # passing, against the reading direction
     is_label: bool = False
     before: list[int] = field(default_factory=list)
     after: list[int] = field(default_factory=list)
     x: float = 0.0
     y: float = 0.0
+    band: int = 0
     left: float = 0.0  # the edges of its column
     right: float = 0.0
 
@@ -78,29 +101,50 @@ def layout(graph: Graph) -> Layout:
     return arranged(graph, [(NODE_WIDTH, NODE_HEIGHT)] * len(graph.nodes))
 
 
-def arranged(graph: Graph, sizes: Sequence[tuple[float, float]]) -> Layout:
+def arranged(
+    graph: Graph,
+    sizes: Sequence[tuple[float, float]],
+    manner: Manner | None = None,
+    bands: Sequence[int] = (),
+) -> Layout:
     """Coordinates for the nodes, of which each has a size, and the flows of one level.
 
-    Loops back are drawn against the reading direction.
+    Loops back are drawn against the reading direction. `bands`: each node's lane, from 0 up.
     """
     if not graph.nodes:
         return Layout(0, 0, (), ())
-    forward = _without_loops(graph)
+    manner = manner or PAGES
+    forward = without_loops(graph)
     ranks = _ranks(len(graph.nodes), forward)
-    slots, columns, chains = _slotted(graph, forward, ranks, sizes)
+    slots, columns, chains = _slotted(graph, forward, ranks, sizes, manner)
+    _sort_into_bands(slots, chains, bands)
     columns = ordered(columns, slots)
-    settled(columns, slots, gap=ROW_GAP)
-    width = _place_columns(columns, slots)
+    edges = settled(columns, slots, gap=ROW_GAP, band_gap=manner.band_gap)
+    if manner.is_squared:
+        straighten(columns, slots, edges, gap=ROW_GAP)
+    width = _place_columns(columns, slots, manner.column_gap)
     top = min(slot.y for slot in slots) - MARGIN
     for slot in slots:
         slot.y -= top
     height = max(slot.y + slot.height for slot in slots) + MARGIN
     boxes = tuple(_box(slots[position]) for position in range(len(graph.nodes)))
     lines = tuple(
-        _line(slots, chain, wrapped(flow.when), turned=chain[0] != flow.source)
+        _line(slots, chain, manner.broken(flow.when), turned=chain[0] != flow.source)
         for flow, chain in zip(graph.flows, chains, strict=True)
     )
-    return Layout(width, height, boxes, lines)
+    found = tuple((upper - top, lower - top) for upper, lower in edges) if bands else ()
+    return Layout(width, height, boxes, lines, found)
+
+
+def _sort_into_bands(
+    slots: Sequence[Slot], chains: Sequence[Sequence[int]], bands: Sequence[int]
+) -> None:
+    """Each node goes into its lane, and what passes goes into that of the node on its left."""
+    for slot, band in zip(slots, bands, strict=False):
+        slot.band = band
+    for chain in chains:
+        for number in chain[1:-1]:
+            slots[number].band = slots[chain[0]].band
 
 
 def wrapped(condition: str) -> tuple[str, ...]:
@@ -122,8 +166,8 @@ def _readable(condition: str) -> str:
     return _EQUALS.sub(r"= \1", plain)
 
 
-def _without_loops(graph: Graph) -> list[tuple[int, int]]:
-    """Each flow as (left, right): a flow that closes a loop is turned round."""
+def without_loops(graph: Graph) -> list[tuple[int, int]]:
+    """Each flow as (left, right) node: a flow that closes a loop is turned round."""
     state = [0] * len(graph.nodes)
     closing: set[int] = set()
     leaving: list[list[tuple[int, int]]] = [[] for _ in graph.nodes]
@@ -172,6 +216,7 @@ def _slotted(
     forward: Sequence[tuple[int, int]],
     ranks: Sequence[int],
     sizes: Sequence[tuple[float, float]],
+    manner: Manner,
 ) -> tuple[list[Slot], list[list[int]], list[list[int]]]:
     """Slots (nodes first), columns of slot numbers, and each flow's chain of slot numbers.
 
@@ -193,7 +238,8 @@ def _slotted(
             is_label = bool(flow.when) and used[column] == 2 * ranks[left] + 1
             columns[column].append(len(slots))
             chain.append(len(slots))
-            slots.append(_passing(wrapped(flow.when) if is_label else ()))
+            slots.append(_passing(manner, manner.broken(flow.when) if is_label else ()))
+            slots[-1].is_turned = left != flow.source
         chain.append(right)
         for one, next_ in pairwise(chain):
             slots[one].after.append(next_)
@@ -202,14 +248,21 @@ def _slotted(
     return slots, columns, chains
 
 
-def _passing(text: Sequence[str]) -> Slot:
+def _passing(manner: Manner, text: tuple[str, ...]) -> Slot:
     if not text:
         return Slot(0, LINE_HEIGHT, is_passing=True)
-    width = round(max(map(len, text)) * CHARACTER) + 14
-    return Slot(width, len(text) * LABEL_LINE + 6, is_passing=True, is_label=True)
+    width, height = manner.room(text)
+    return Slot(width, height, is_passing=True, is_label=True)
 
 
-def _place_columns(columns: Sequence[Sequence[int]], slots: Sequence[Slot]) -> float:
+def _room(text: tuple[str, ...]) -> tuple[float, float]:
+    return round(max(map(len, text)) * CHARACTER) + 14, len(text) * LABEL_LINE + 6
+
+
+PAGES = Manner(COLUMN_GAP, ROW_GAP, wrapped, _room)
+
+
+def _place_columns(columns: Sequence[Sequence[int]], slots: Sequence[Slot], gap: float) -> float:
     x: float = MARGIN
     for column in columns:
         width = max(slots[number].width for number in column)
@@ -219,8 +272,8 @@ def _place_columns(columns: Sequence[Sequence[int]], slots: Sequence[Slot]) -> f
             slot.x = x if slot.is_label else x + (width - slot.width) / 2
             if not slot.width:
                 slot.x, slot.width = x, width
-        x += width + COLUMN_GAP
-    return x - COLUMN_GAP + MARGIN
+        x += width + gap
+    return x - gap + MARGIN
 
 
 def _box(slot: Slot) -> Box:
@@ -237,14 +290,19 @@ def _line(
     points = [(first.x + first.width, first.y + first.height / 2)]
     if first.right > points[0][0]:
         points.append((first.right, points[0][1]))  # past the wider boxes above and below it
+    passing = []
     for number in chain[1:-1]:
         slot = slots[number]
         middle = slot.y + slot.height / 2
-        points += [(slot.x, middle), (slot.x + slot.width, middle)]
+        passing += [(slot.x, middle), (slot.x + slot.width, middle)]
+    points += passing
     if last.left < last.x:
         points.append((last.left, last.y + last.height / 2))
     points.append((last.x, last.y + last.height / 2))
-    return Line(tuple(points[::-1] if turned else points), _label(slots, chain), text)
+    label, edges = _label(slots, chain), (first.right, last.left)
+    if turned:
+        return Line(tuple(points[::-1]), label, text, tuple(passing[::-1]), edges[::-1])
+    return Line(tuple(points), label, text, tuple(passing), edges)
 
 
 def _round_trip(slot: Slot) -> tuple[Point, ...]:
