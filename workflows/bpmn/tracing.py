@@ -17,7 +17,6 @@ from workflows.graph.shape import Graph
 from .keys import key
 
 MODEL = "{http://www.omg.org/spec/BPMN/20100524/MODEL}"
-NO_PLACE = frozenset({"sequenceFlow", "messageFlow", "association", "dataObject", "laneSet", "lane"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,13 +33,18 @@ class Way:
 
 @dataclass(frozen=True)
 class Trace:
-    """Ids by the keys of nodes, and ways by the indexes of flows; `begins` and `ends` by keys."""
+    """Ids by the keys of nodes, and ways by the indexes of flows; `begins` and `ends` by keys.
+
+    `joins`: by key, where tokens wait for others before that node. `added` are the elements along
+    the ways that have no node.
+    """
 
     elements: Mapping[str, str] = field(default_factory=dict)
     ways: tuple[Way, ...] = ()
     begins: Mapping[str, Way] = field(default_factory=dict)
     ends: Mapping[str, Way] = field(default_factory=dict)
     joins: Mapping[str, str] = field(default_factory=dict)
+    added: frozenset[str] = frozenset()
 
 
 def traced(graph: Graph, data: bytes) -> Trace:
@@ -68,9 +72,11 @@ class _Tracing:
         begins: dict[str, Way] = {}
         for element in sorted(self.added):
             if not self.degree[element]:
-                begins |= {self.known[end]: way for end, way in self._ways_from(element, [element])}
+                for end, way in self._ways_from(element, [element]):
+                    begins[self.known[end]] = way
         ends = {name: way for name in self.elements if (way := self._end(name))}
-        return Trace(self.elements, tuple(ways), begins, ends, self._joins())
+        added = frozenset(self.added)
+        return Trace(self.elements, tuple(ways), begins, ends, self._joins(), added)
 
     def _read(self, data: bytes) -> None:
         parser = etree.XMLParser(resolve_entities=False, load_dtd=False, no_network=True)
@@ -98,7 +104,8 @@ class _Tracing:
 
     def _ways_from(self, start: str, passed: Sequence[str]) -> Iterator[tuple[str, Way]]:
         """Ways to the nearest elements with a node, through any that have none."""
-        pending, seen = deque([(start, tuple(passed))]), {start}
+        pending: deque[tuple[str, tuple[str, ...]]] = deque([(start, tuple(passed))])
+        seen = {start}
         while pending:
             at, path = pending.popleft()
             for flow, target in self.out[at]:
@@ -117,7 +124,8 @@ class _Tracing:
 
     def _end(self, name: str) -> Way | None:
         """The way to an end that has no node."""
-        pending, seen = deque([(self.elements[name], ())]), {self.elements[name]}
+        pending: deque[tuple[str, tuple[str, ...]]] = deque([(self.elements[name], ())])
+        seen = {self.elements[name]}
         while pending:
             at, path = pending.popleft()
             for flow, target in self.out[at]:
