@@ -125,11 +125,22 @@ class CannotMove(Listed):
     """The execution cannot go on with that version."""
 
 
+class BpmnError(WorkflowError):
+    """The file cannot be read as BPMN 2.0."""
+
+    def __init__(self, message: str = "", line: int | None = None, element_id: str = "") -> None:
+        self.message, self.line, self.element_id = message, line, element_id
+        place = f"Line {line}" if line else ""
+        place += f", element “{element_id}”" if place and element_id else ""
+        super().__init__(f"{place}: {message}" if place and message else message)
+
+
 class InvalidExpression(WorkflowError):
     """The expression could not be evaluated."""
 
 
 STATUS: dict[type[WorkflowError], int] = {
+    BpmnError: 400,
     NotAllowed: 403,
     UnknownWorkflow: 404,
     UnknownExecution: 404,

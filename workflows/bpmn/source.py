@@ -1,0 +1,156 @@
+"""A file as it is being read: its elements by id, their lines, and what was found."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from lxml import etree
+
+from workflows.errors import BpmnError
+
+from . import keys
+from .findings import NOTE, UNSUPPORTED, Finding
+from .parsing import Parsed
+
+BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
+ZEEBE = "http://camunda.org/schema/zeebe/1.0"
+CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
+FLOWABLE = "http://flowable.org/bpmn"
+ACTIVITI = "http://activiti.org/bpmn"
+CLASSIC = (CAMUNDA, FLOWABLE, ACTIVITI)  # they share their names
+_START = f"{{{BPMN}}}"
+
+
+def local(element: etree._Element) -> str:
+    """The name of an element of BPMN; "" for one of another namespace."""
+    tag = str(element.tag)
+    return tag[len(_START) :] if tag.startswith(_START) else ""
+
+
+def name_of(element: etree._Element) -> str:
+    """Its name, on one line."""
+    return " ".join((element.get("name") or "").split())
+
+
+def text_of(element: etree._Element | None) -> str:
+    """All text within an element, without space around it."""
+    return "" if element is None else "".join(element.itertext()).strip()
+
+
+def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """The BPMN children with one of these names, or all."""
+    for child in element:
+        name = local(child)
+        if name and (not names or name in names):
+            yield child
+
+
+def child(element: etree._Element, name: str) -> etree._Element | None:
+    """The first BPMN child with a name."""
+    return next(children(element, name), None)
+
+
+def extensions(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """The elements in its `extensionElements` with one of these `{namespace}name`s, or all."""
+    for holder in children(element, "extensionElements"):
+        for one in holder:
+            if not names or one.tag in names:
+                yield one
+
+
+def extension(element: etree._Element, *names: str) -> etree._Element | None:
+    """The first of `extensions`."""
+    return next(extensions(element, *names), None)
+
+
+def zeebe(name: str) -> str:
+    return f"{{{ZEEBE}}}{name}"
+
+
+def classic(name: str) -> tuple[str, ...]:
+    """A name in the namespaces of Camunda 7, Flowable and Activiti."""
+    return tuple(f"{{{uri}}}{name}" for uri in CLASSIC)
+
+
+def attribute(element: etree._Element, name: str) -> str:
+    """An attribute of Camunda 7, Flowable or Activiti; "" when it is not there."""
+    found = (element.get(one) for one in classic(name))
+    return next((value.strip() for value in found if value is not None), "")
+
+
+def is_true(element: etree._Element, name: str, default: bool = False) -> bool:
+    """An attribute of type xsd:boolean."""
+    given = element.get(name)
+    return default if given is None else given.strip() in ("true", "1")
+
+
+class Source:
+    """The parsed file. Raises BpmnError when two elements have the same id."""
+
+    def __init__(self, file: Parsed) -> None:
+        self.root, self._lines = file.root, file.lines
+        self.findings: list[Finding] = []
+        self.by_id: dict[str, etree._Element] = {}
+        self._numbers: dict[etree._Element, int] = {}
+        for number, element in enumerate(file.lines, 1):
+            self._numbers[element] = number
+            given = element.get("id") if local(element) else None
+            if given is not None:
+                self._know(given.strip(), element)
+
+    def line(self, element: etree._Element) -> int:
+        """The line from 1 on which it begins."""
+        return self._lines[element]
+
+    def key(self, element: etree._Element) -> str:
+        """The key of a node: of its id; of its kind and place in the file if it has none."""
+        given = (element.get("id") or "").strip()
+        return keys.key(given) if given else f"{local(element)}-{self._numbers[element]}"
+
+    def find(self, reference: str | None) -> etree._Element | None:
+        """The element that an id or a qualified name refers to, if this file has it."""
+        wanted = (reference or "").strip()
+        if wanted in self.by_id:
+            return self.by_id[wanted]
+        prefix, colon, rest = wanted.partition(":")
+        is_declared = colon and any(prefix in one.nsmap for one in (self.root,))
+        return self.by_id.get(rest) if is_declared else None
+
+    def referred(self, element: etree._Element, reference: str | None, to: str) -> etree._Element:
+        """The element that must be there for the file to make sense; raises BpmnError."""
+        found = self.find(reference)
+        if found is None:
+            message = f"{to} “{(reference or '').strip():.200}”, which is not in this file."
+            raise self.error(element, message)
+        return found
+
+    def error(self, element: etree._Element, message: str) -> BpmnError:
+        return BpmnError(message, self.line(element), element.get("id") or "")
+
+    def unsupported(
+        self, element: etree._Element, what: str, at: etree._Element | None = None
+    ) -> None:
+        """Something that the file says of an element, at a line of its own perhaps, and that
+        would not be carried out.
+        """
+        self._add(element, what, at, UNSUPPORTED)
+
+    def note(self, element: etree._Element, what: str, at: etree._Element | None = None) -> None:
+        """Something to know that changes nothing of how the process runs."""
+        self._add(element, what, at, NOTE)
+
+    def _add(
+        self, element: etree._Element, what: str, at: etree._Element | None, severity: str
+    ) -> None:
+        owner = element
+        while owner.get("id") is None and owner.getparent() is not None:
+            owner = owner.getparent()
+        line = self.line(element if at is None else at)
+        self.findings.append(Finding(owner.get("id") or "", name_of(owner), line, what, severity))
+
+    def _know(self, given: str, element: etree._Element) -> None:
+        if given in self.by_id:
+            first = self.line(self.by_id[given])
+            message = f"The id “{given:.200}” is already that of an element on line {first}."
+            raise BpmnError(message, self.line(element), given)
+        self.by_id[given] = element
