@@ -167,7 +167,7 @@ def test_every_row_of_the_past_has_the_picture_of_its_time(operator: Client) -> 
 
 def test_the_past_names_the_element_that_its_row_is_about(operator: Client) -> None:
     execution = completed()
-    rows = execution.audit_events.filter(kind="task.running").order_by("seq")
+    rows = execution.audit_events.filter(new_state="running", task_id__isnull=False).order_by("seq")
     found = told(operator, execution, rows[1].seq)
     assert found["here"] == found["focus"][0] == "b"
     assert states(found)["c"] == "pending"

@@ -153,20 +153,21 @@ def _stands(execution: Execution, marking: Marking | None) -> dict[int, Stand]:
         parked=Sum(F("needs") - F("waits_on"), filter=Q(state=State.PENDING) & ~is_due, default=0),
     )
     nodes: dict[int, Stand] = defaultdict(Stand)
-    broken = set()
+    broken: set[int] = set()
     for one in counted:
-        broken |= {one.pop("broken")}
-        nodes[one.pop("node")] = Stand(**one)
-    _show(graphs.of(execution.version_id), rows, broken - {None}, nodes)
+        node, last = one.pop("node"), one.pop("broken")
+        nodes[node] = Stand(**one)
+        broken |= {last} if last else set()
+    _show(graphs.of(execution.version_id), rows, broken, nodes)
     return nodes
 
 
 def _show(graph: Graph, rows: QuerySet[Task], broken: set[int], nodes: dict[int, Stand]) -> None:
     """Of each node the task that stands for it: a broken one, else its loop, else the last."""
-    rank = Case(
+    gravity = Case(
         When(pk__in=broken, then=Value(2)), When(kind=LOOP, then=Value(1)), default=Value(0)
     )
-    last = rows.annotate(rank=rank).order_by("node", "-rank", "-pk").distinct("node")
+    last = rows.annotate(gravity=gravity).order_by("node", "-gravity", "-pk").distinct("node")
     fields = ("node", "pk", "state", "error_kind", "waits_on", "attempt")
     for node, pk, state, error_kind, waits_on, attempt in last.values_list(*fields):
         one = nodes[node]
