@@ -14,6 +14,10 @@ from . import describing, graphs
 from .diagrams import sha256
 
 
+MOST = 128
+_TRACES: dict[int, Trace] = {}
+
+
 @dataclass(frozen=True, slots=True)
 class Document:
     """A BPMN document and its digest in hex."""
@@ -37,8 +41,12 @@ def document(version: Version) -> Document:
 
 def trace(version: Version) -> Trace:
     """Where the graph of a version lies in its document."""
-    found = document(version)
-    return _traced(version.pk, found)
+    known = _TRACES.get(version.pk)
+    if known is None:
+        while len(_TRACES) >= MOST:
+            _TRACES.pop(next(iter(_TRACES)))
+        known = _TRACES[version.pk] = traced(graphs.of(version.pk), document(version).content)
+    return known
 
 
 @lru_cache(maxsize=64)
@@ -52,8 +60,3 @@ def _written(definition: str) -> Document:
     """Laid out once for each name that a version's workflow has."""
     content = writer.write(json.loads(definition))
     return Document(content, sha256(content))
-
-
-@lru_cache(maxsize=128)
-def _traced(version_id: int, found: Document) -> Trace:
-    return traced(graphs.of(version_id), found.content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
+from django.urls import reverse
 from django.utils.cache import get_conditional_response
 from django.utils.translation import get_language
 from django.views.decorators.http import require_safe
@@ -11,7 +12,7 @@ from workflows import access
 from workflows.audit import rebuild
 from workflows.engine import hindsight, overlay, traces
 from workflows.errors import Contradiction
-from workflows.models import Execution, Version
+from workflows.models import Execution, Version, Workflow
 
 from .painting import painted
 from .refusals import answered
@@ -37,6 +38,13 @@ def version_diagram(request: HttpRequest, key: str, number: int) -> HttpResponse
         document.sha256,
         HttpResponse(document.content, content_type=MEDIA_TYPE, headers=headers),
     )
+
+
+def address(workflow: Workflow, version: Version) -> str:
+    """Where a browser finds a version's document, and may keep it for good."""
+    version.workflow = workflow
+    path = reverse("version_diagram", args=[workflow.key, version.number])
+    return f"{path}?sha256={traces.document(version).sha256}"
 
 
 @require_safe

@@ -87,10 +87,12 @@ class _Painting:
         if use == SKIPPED:
             self._pass(way.near + way.far, use)
             return
-        has_come = self._is_entered(target)
-        self._pass(way.near, use if has_come else TAKEN)
-        if has_come:
-            self._pass(way.far, use)
+        if not self._is_entered(target):
+            self._pass(way.near, TAKEN)
+            return
+        *before, last = (*way.near, *way.far) or ("",)
+        self._pass(tuple(before), TAKEN)
+        self._pass((last,) if last else (), use)
 
     def _is_entered(self, position: int) -> bool:
         stand = self.found.nodes.get(position)
