@@ -6,8 +6,8 @@ import pytest
 from playwright.sync_api import Locator, Page, expect
 
 from tests.browser.desk import (
-    Desk,
     PHONE,
+    Desk,
     decide,
     expect_state,
     expect_task,
@@ -46,7 +46,9 @@ def opened(page: Page, execution: int, query: str = "") -> None:
 def test_a_started_order_runs_and_completes_on_the_same_canvas(ada: Page, grace: Page) -> None:
     execution = start_order(ada, "ORD-CANVAS", 975)
     expect_task(ada, "Approve order", "paused")
-    ada.evaluate("window.canvasOfThisTest = document.querySelector('#diagram svg[data-element-id]')")
+    ada.evaluate(
+        "window.canvasOfThisTest = document.querySelector('#diagram svg[data-element-id]')"
+    )
     expect(icon(ada, "Approve order")).to_have_attribute("href", "#i-circle-pause")
     expect(badge(ada, "Approve order")).to_have_text("1")
     expect(shape(ada, "Approve order")).to_have_accessible_name(
@@ -75,7 +77,9 @@ def test_the_slider_paints_the_past_on_the_same_canvas(
     ada: Page, past: Past, product: Product
 ) -> None:
     opened(ada, past.executions["approved"])
-    ada.evaluate("window.canvasOfThisTest = document.querySelector('#diagram svg[data-element-id]')")
+    ada.evaluate(
+        "window.canvasOfThisTest = document.querySelector('#diagram svg[data-element-id]')"
+    )
     [(paid,)] = product.ask(
         "SELECT seq FROM workflows_auditevent WHERE execution_id = %s"
         " AND kind = 'task.completed' AND data ->> 'key' = 'process_payment'",

@@ -1,4 +1,4 @@
-"""What the diagram in the browser asks for: the version's document, and the overlay now and then."""
+"""What the diagram in the browser asks for: a version's document, and the overlay."""
 
 from __future__ import annotations
 
@@ -35,7 +35,9 @@ def with_tokens() -> Execution:
     return ran(
         start(
             node("begin", "start"),
-            step("write", "begin", when("good", "n < 3"), join="one", output_mapping={"n": "n + 1"}),
+            step(
+                "write", "begin", when("good", "n < 3"), join="one", output_mapping={"n": "n + 1"}
+            ),
             node("good", "exclusive", "write"),
             node("inside", "scope", default("good")),
             step("a", parent="inside"),
@@ -43,7 +45,9 @@ def with_tokens() -> Execution:
             human("ask", "both") | {"parent": "inside"},
             step("b", "both", parent="inside"),
             node("meet", "parallel", "ask", "b", parent="inside"),
-            node("late", "boundary", attached_to="inside", event={"type": "timer", "duration": "P1D"}),
+            node(
+                "late", "boundary", attached_to="inside", event={"type": "timer", "duration": "P1D"}
+            ),
             step("remind", "late"),
             node("done", "end", "inside", "remind"),
             input={"n": 0},

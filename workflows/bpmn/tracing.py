@@ -48,7 +48,7 @@ class Trace:
 
 
 def traced(graph: Graph, data: bytes) -> Trace:
-    """Where the graph lies in a document that has been read before; what is not there is left out."""
+    """Where the graph lies in a document that was read before; what is not there is left out."""
     return _Tracing(graph, data).made()
 
 
@@ -74,7 +74,8 @@ class _Tracing:
             if not self.degree[element]:
                 for end, way in self._ways_from(element, [element]):
                     begins[self.known[end]] = way
-        ends = {name: way for name in self.elements if (way := self._end(name))}
+        found = ((name, self._end(name)) for name in self.elements)
+        ends = {name: end for name, end in found if end}
         added = frozenset(self.added)
         return Trace(self.elements, tuple(ways), begins, ends, self._joins(), added)
 

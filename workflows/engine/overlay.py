@@ -7,8 +7,9 @@ past, so that one painter serves both.
 from __future__ import annotations
 
 from collections import Counter, defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from django.db.models import Case, Count, F, Max, Q, QuerySet, Sum, Value, When
 
@@ -33,6 +34,7 @@ from . import graphs, tracks
 
 TAKEN, ACTIVE, SKIPPED = "taken", "active", "skipped"
 LOOP = "loop"
+COUNTED = ("live", "done", "failed", "visits", "parked")
 
 
 @dataclass(slots=True)
@@ -144,7 +146,7 @@ def _stands(execution: Execution, marking: Marking | None) -> dict[int, Stand]:
     is_due = Q(state=State.PENDING) & (Q(waits_on=0) | Q(attempt__gt=0))
     each = ~Q(kind=LOOP)
     is_live = is_due | Q(state__in=[State.RUNNING, State.PAUSED]) | failed
-    counted = rows.values("node").annotate(
+    counted: Iterable[Mapping[str, Any]] = rows.values("node").annotate(
         live=Count("pk", filter=each & is_live),
         done=Count("pk", filter=each & Q(state=State.COMPLETED)),
         failed=Count("pk", filter=each & Q(state=State.FAILED)),
@@ -155,9 +157,8 @@ def _stands(execution: Execution, marking: Marking | None) -> dict[int, Stand]:
     nodes: dict[int, Stand] = defaultdict(Stand)
     broken: set[int] = set()
     for one in counted:
-        node, last = one.pop("node"), one.pop("broken")
-        nodes[node] = Stand(**one)
-        broken |= {last} if last else set()
+        nodes[one["node"]] = Stand(**{name: one[name] for name in COUNTED})
+        broken |= {one["broken"]} if one["broken"] else set()
     _show(graphs.of(execution.version_id), rows, broken, nodes)
     return nodes
 

@@ -13,7 +13,6 @@ from workflows.models import Version, VersionDiagram
 from . import describing, graphs
 from .diagrams import sha256
 
-
 MOST = 128
 _TRACES: dict[int, Trace] = {}
 

@@ -32,7 +32,9 @@ def of_rows(execution: Execution, rows: Iterable[rebuild.Row]) -> Tracks:
     rows = [row for row in rows if row.kind in KINDS]
     wanted = {row.task_id for row in rows if row.task_id}
     tasks = execution.tasks.filter(pk__in=wanted) if wanted else execution.tasks.none()
-    places = {pk: (node, index) for pk, node, index in tasks.values_list("pk", "node", "loop_index")}
+    places = {
+        pk: (node, index) for pk, node, index in tasks.values_list("pk", "node", "loop_index")
+    }
     for row in rows:
         following.row(row, *places.get(row.task_id or 0, (None, None)))
     return following.tracks

@@ -1,4 +1,4 @@
-"""What the diagram in the browser asks for: a version's document, and what lies over it now or then."""
+"""What the diagram in the browser asks for: a version's document, and what lies over it."""
 
 from __future__ import annotations
 

@@ -59,8 +59,8 @@ class _Painting:
             if self._is_entered(self.graph.index[key]):
                 self._pass(way.near + way.far, TAKEN)
         for key, way in self.trace.ends.items():
-            stand = self.found.nodes.get(self.graph.index[key])
-            if stand is not None and stand.done:
+            last = self.found.nodes.get(self.graph.index[key])
+            if last is not None and last.done:
                 self._pass(way.near + way.far, TAKEN)
         here = self.graph.nodes[self.found.here].key if self.found.here is not None else ""
         return {
