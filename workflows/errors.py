@@ -121,6 +121,10 @@ class UnsupportedDiagram(Listed):
         super().__init__(problems)
 
 
+class CannotDraw(Listed):
+    """The draft cannot be drawn as it is."""
+
+
 class CannotMove(Listed):
     """The execution cannot go on with that version."""
 

@@ -12,7 +12,15 @@ from workflows.admin import wording
 
 TEXT = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\0"))
 KEY = st.from_regex(r"[A-Za-z_][A-Za-z0-9_.-]*", fullmatch=True)
-DEPENDENCY = KEY | TEXT | st.fixed_dictionaries({"task": KEY | TEXT, "when": TEXT.filter(bool)})
+DEPENDENCY = (
+    KEY
+    | TEXT
+    | st.fixed_dictionaries({"task": KEY | TEXT, "when": TEXT.filter(bool)})
+    | st.fixed_dictionaries(
+        {"task": KEY, "order": st.integers()},
+        optional={"when": TEXT, "default": st.booleans(), "name": TEXT},
+    )
+)
 
 
 @settings(deadline=None)

@@ -45,6 +45,8 @@ PICTURES = {
     "agent": ("ada", "/agents/agent_003/"),
     "workflows": ("ada", "/workflows/"),
     "workflow": ("ada", "/workflows/order_processing_v1/"),
+    "import": ("linus", "/workflows/import/"),
+    "compare": ("ada", "/workflows/order_processing_v1/versions/1/compare/draft/"),
     "start": ("ada", "/workflows/order_processing_v1/start/"),
     "triggers": ("ada", "/triggers/"),
     "trigger": ("ada", "/triggers/4/"),

@@ -41,6 +41,8 @@ PAGES = (
     "/agents/agent_003/",
     "/workflows/",
     "/workflows/order_processing_v1/",
+    "/workflows/import/",
+    "/workflows/order_processing_v1/versions/1/compare/draft/",
     "/workflows/order_processing_v1/start/",
     "/workflows/invoice_intake_v1/start/",
     "/triggers/",

@@ -7,11 +7,13 @@ from typing import Any
 import pytest
 from django.db import DatabaseError, IntegrityError, connection, transaction
 
-from tests.bpmn.files import file, renamed, with_complex_gateway
+from config.demo.workflows import WORKFLOWS
+from tests.bpmn.files import FOREIGN, file, renamed, with_complex_gateway
 from tests.factories import chain, make_user, register, step
 from workflows import engine
 from workflows.engine import describing
 from workflows.errors import (
+    CannotDraw,
     DraftChanged,
     DraftExists,
     InvalidDefinition,
@@ -226,3 +228,78 @@ def test_an_export_names_what_is_not_there() -> None:
     register(*chain("a"))
     with pytest.raises(UnknownVersion, match="no version 7"):
         engine.export_bpmn("flow", 7)
+
+
+def test_a_file_of_another_tool_comes_back_as_it_was_and_keeps_what_is_not_touched() -> None:
+    workflow = imported(FOREIGN)
+    assert engine.export_bpmn("orders") == FOREIGN
+    TaskDefinition.objects.filter(key="file").update(
+        name="File it away", kind="agent", max_retries=4
+    )
+    lines, before = engine.export_bpmn("orders").splitlines(), FOREIGN.splitlines()
+    gone = [line for line in before if line not in lines]
+    assert all(b'"file"' in line or b"targetNamespace" in line for line in gone)
+    assert b"File it away" in b"".join(lines)
+    again = engine.save_diagram(workflow, b"\n".join(lines), by=None, revision=1)
+    assert again.revision == 2
+    assert workflow.task_definitions.get(key="file").max_retries == 4
+
+
+def test_a_task_that_the_form_adds_gets_a_place_and_the_others_keep_theirs() -> None:
+    workflow = imported(FOREIGN)
+    TaskDefinition.objects.create(
+        workflow=workflow, key="more", name="And more", kind="agent", capabilities=["echo"],
+        depends_on=["look"], position=9,
+    )  # fmt: skip
+    document = engine.export_bpmn("orders")
+    for bounds in (b'x="123" y="31"', b'x="301" y="37"', b'<house:colour value="red"/>'):
+        assert bounds in document
+    assert document.count(b"<dc:Bounds") == 5
+
+
+@pytest.mark.parametrize("definition", WORKFLOWS, ids=lambda definition: definition["key"])
+def test_a_definition_that_is_exported_and_imported_is_the_same_graph(
+    definition: dict[str, Any],
+) -> None:
+    version = engine.register_workflow(definition)
+    data = engine.export_bpmn(definition["key"])
+    done = engine.import_bpmn(data, by=None, publish=True)
+    assert engine.compiled(done.workflow).sha256() == version.sha256
+    assert done.version == version
+    assert done.workflow.starters.count() == version.workflow.starters.count()
+    assert engine.export_bpmn(definition["key"]) == data
+
+
+@pytest.mark.parametrize(
+    ("flaw", "said"),
+    [
+        ({"parent": "nowhere"}, "nowhere"),
+        ({"parent": "a"}, "“a”, which is no sub-process"),
+        ({"parent": "b", "kind": "scope"}, "It lies in itself"),
+        ({"name": "bell\x07"}, "a character that XML cannot hold"),
+    ],
+)
+def test_a_draft_that_no_document_can_say_is_told_what_to_mend(
+    flaw: dict[str, str], said: str
+) -> None:
+    workflow = register(*chain("a", "b")).workflow
+    TaskDefinition.objects.filter(key="b").update(**flaw)
+    with pytest.raises(CannotDraw, match=f"“b”: .*{said}"):
+        engine.diagram_of(workflow)
+
+
+def test_the_one_of_several_processes_that_was_chosen_stays_it() -> None:
+    other = b"""  <process id="returns" name="Returns" isExecutable="true">
+    <task id="back" name="Take it back"/>
+  </process>
+  <bpmndi:BPMNDiagram"""
+    data = FOREIGN.replace(b"  <bpmndi:BPMNDiagram", other, 1)
+    workflow = imported(data, process="returns")
+    assert workflow.key == "returns"
+    TaskDefinition.objects.filter(key="back").update(name="Give it back")
+    document = engine.diagram_of(workflow)
+    assert document == data.replace(b"Take it back", b"Give it back")
+    engine.save_diagram(
+        workflow, document.replace(b"Give", b"Carry"), by=None, revision=workflow.revision
+    )
+    assert [task.name for task in workflow.task_definitions.all()] == ["Carry it back"]

@@ -67,6 +67,7 @@ def test_what_was_stored_before_there_were_tokens_loads_and_keeps_its_digest() -
     data = graph.to_json()
     assert set(data["flows"][0]) == {"source", "target", "when"}
     assert not {"parent", "event", "loop", "calls", "attached_to"} & set(data["nodes"][0])
+    assert "scope" not in data["nodes"][0]
     assert Graph.from_json(data) == graph
     assert graph.is_plain
 
@@ -79,8 +80,9 @@ def test_a_graph_of_every_kind_survives_the_round_trip() -> None:
             Node("t", "T", kind="boundary", attached_to=0, event={"type": "error"}),
             Node("u", "U", compensates=0),
             Node("c", "C", kind="call", calls={"key": "x"}),
+            Node("x", "X", kind="scope", scope={"type": "transaction"}),
         ),
-        (Flow(0, 4, "", True),),
+        (Flow(0, 4, "", True, "else"), Flow(4, 5)),
     )
     assert Graph.from_json(graph.to_json()) == graph
     assert not graph.is_plain

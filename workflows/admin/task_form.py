@@ -6,7 +6,7 @@ from typing import Any, cast
 from django import forms
 from django.utils.translation import gettext_lazy as _
 
-from workflows.engine.definitions import dependencies
+from workflows.engine.ways import dependencies
 from workflows.models import TaskDefinition
 
 from .fields import AssignmentsField, DependenciesField, ObjectField, Words, WordsField
@@ -74,6 +74,7 @@ class TaskForm(forms.ModelForm):
             "event",
             "loop",
             "calls",
+            "scope",
         )
         field_classes = {
             "capabilities": WordsField,
@@ -82,6 +83,7 @@ class TaskForm(forms.ModelForm):
             "event": ObjectField,
             "loop": ObjectField,
             "calls": ObjectField,
+            "scope": ObjectField,
             "output_mapping": AssignmentsField,
         }
         widgets = {

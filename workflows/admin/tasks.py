@@ -98,7 +98,7 @@ class TaskInline(admin.StackedInline):
             {
                 "fields": (
                     ("parent", "attached_to", "compensates"),
-                    ("event", "loop", "calls"),
+                    ("event", "loop", "calls", "scope"),
                 )
             },
         ),

@@ -28,12 +28,18 @@ Weight = int | str
 
 
 class Dependency(Schema):
-    """A task to wait for; with `when` (CEL over `output` and the variables), if that holds."""
+    """A task to wait for; with `when` (CEL over `output` and the variables), if that holds.
+
+    `default`: taken when no other way with a condition is. `order`: which is looked at first.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     task: str
     when: str = ""
+    default: bool = False
+    order: Annotated[int, Field(ge=-1_000_000, le=1_000_000)] = 0
+    name: str = ""
 
 
 class TaskIn(Schema):
@@ -61,6 +67,13 @@ class TaskIn(Schema):
     depends_on: list[str | Dependency] | None = None
     join: str = "every"
     approval: dict[str, Any] = {}
+    parent: str = ""
+    attached_to: str = ""
+    compensates: str = ""
+    event: dict[str, Any] = {}
+    loop: dict[str, Any] = {}
+    calls: dict[str, Any] = {}
+    scope: dict[str, Any] = {}
 
 
 class DefinitionIn(Schema):
@@ -230,7 +243,13 @@ def _node(graph: Any, position: int) -> dict[str, Any]:
         "role": node.role,
         "capabilities": list(node.capabilities),
         "dependencies": [
-            {"task": graph.nodes[flow.source].key, "when": flow.when}
+            {
+                "task": graph.nodes[flow.source].key,
+                "when": flow.when,
+                "default": flow.is_default,
+                "order": graph.outgoing[flow.source].index(flow),
+                "name": flow.name,
+            }
             for flow in graph.incoming[position]
         ],
     }

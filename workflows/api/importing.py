@@ -120,12 +120,17 @@ def workflow_bpmn(request: HttpRequest, key: Key, version: Number = None) -> Htt
 
 
 def _content(request: HttpRequest) -> bytes:
-    if (request.content_type or "").lower() != FORM:
-        content = request.read(LARGEST_DIAGRAM + 1)
-    elif "file" in request.FILES:
-        content = request.FILES["file"].read(LARGEST_DIAGRAM + 1)
-    else:
-        raise ValidationError([{"loc": ("body", "", "file"), "msg": "Send the file here."}])
+    content = _sent(request).read(LARGEST_DIAGRAM + 1)
     if len(content) > LARGEST_DIAGRAM:
         raise TooLarge
     return content
+
+
+def _sent(request: HttpRequest) -> Any:
+    """What the file is read from: the body, or the form's field."""
+    if (request.content_type or "").lower() != FORM:
+        return request
+    file = request.FILES.get("file")
+    if file is None:
+        raise ValidationError([{"loc": ("body", "", "file"), "msg": "Send the file here."}])
+    return file

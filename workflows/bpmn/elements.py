@@ -76,7 +76,7 @@ def made(document: Document, parent: etree._Element, task: Task) -> etree._Eleme
 
 
 def _name(document: Document, element: etree._Element, task: Task) -> None:
-    if task["name"] != task["key"] or task["kind"] in (AGENT, HUMAN, CALL, SCOPE):
+    if task["name"] != task["key"] or local(element) not in _NO_ACTIVITY:
         element.set("name", task["name"])
     else:
         element.attrib.pop("name", None)
@@ -87,8 +87,10 @@ def _description(document: Document, element: etree._Element, task: Task) -> Non
 
 
 def describe(element: etree._Element, text: str) -> None:
-    """Set an element's first documentation, or take it out."""
+    """Let an element have one documentation with a text, or none."""
     found = child(element, "documentation")
+    for other in list(children(element, "documentation"))[1:]:
+        remove(other)
     if text:
         if found is None:
             found = put(element, element.makeelement(bpmn("documentation")))
@@ -106,7 +108,8 @@ def _io(document: Document, element: etree._Element, task: Task) -> None:
 
 
 def _approval(document: Document, element: etree._Element, task: Task) -> None:
-    extending.set_json(element, "approval", task["approval"])
+    is_asked = task["kind"] == HUMAN  # else the reader would ask the lane that it is drawn in
+    extending.set_json(element, "approval", task["approval"], even_nothing=is_asked)
 
 
 def _decision(document: Document, element: etree._Element, task: Task) -> None:

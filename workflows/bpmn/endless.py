@@ -9,7 +9,7 @@ from lxml import etree
 from workflows.errors import BpmnError
 
 from .kinds import NODES, SCOPES
-from .source import Source, children, extension, local, zeebe
+from .source import Source, children, extension, local, within, zeebe
 
 MOST_TRIES = 50  # of one process: one that calls more others than this is not looked at further
 
@@ -44,7 +44,7 @@ def refuse(source: Source) -> None:
 
 
 def _called(source: Source, process: etree._Element) -> set[etree._Element]:
-    found = (_target(source, one) for one in process.iter() if local(one) == "callActivity")
+    found = (_target(source, one) for one in within(process, "callActivity"))
     return {one for one in found if one is not None}
 
 
@@ -55,7 +55,7 @@ def _target(source: Source, call: etree._Element) -> etree._Element | None:
 
 def _can_end(source: Source, container: etree._Element, ending: set[etree._Element]) -> bool:
     """Whether some way through a container meets no call that is not known to end."""
-    nodes = {one for one in children(container) if local(one) in NODES}
+    nodes = set(children(container, *NODES))
     after: dict[etree._Element, list[etree._Element]] = defaultdict(list)
     entered = set()
     for flow in children(container, "sequenceFlow"):

@@ -131,7 +131,7 @@ class _Expansion:
         ]
         kinds = {self.workflow.tasks[key]["kind"] for key in level}
         begins = START in kinds
-        if level and not begins and self._wants_start(parent):
+        if not begins and self._wants_start(parent) and (level or parent):
             begins = True
             start = self._add(implicit.START, "startEvent", parent)
             self.found.flows[:0] = [Way(start, self._in(key)) for key in level if self._is_root(key)]
@@ -143,8 +143,10 @@ class _Expansion:
             self.found.flows += [Way(key, end) for key in leaves]
 
     def _wants_start(self, parent: str) -> bool:
+        if parent and self._is_reacting(parent):
+            return True
         if self.present.is_whole:
-            return not parent or self._is_reacting(parent)
+            return not parent
         return self.present.within(implicit.START, parent) is not None
 
     def _wants_end(self, parent: str) -> bool:
@@ -183,7 +185,7 @@ class _Expansion:
 
     def _add(self, mark: str, tag: str, parent: str, task: str = "") -> str:
         known = self.present.of(mark, task) if task else self.present.within(mark, parent)
-        if known is not None:
+        if known is not None and known.parent == parent:
             key = known.key
         else:
             wish = f"gw_{mark}_{task}" if task else f"{mark}_event{'_' if parent else ''}{parent}"

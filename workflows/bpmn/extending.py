@@ -83,10 +83,12 @@ def set_io_mapping(element: etree._Element, task: Mapping[str, Any]) -> None:
         place(home, home.makeelement(names.OUTPUT, given, NSMAP), None)
 
 
-def set_json(element: etree._Element, field: str, value: Mapping[str, Any]) -> None:
+def set_json(
+    element: etree._Element, field: str, value: Mapping[str, Any], *, even_nothing: bool = False
+) -> None:
     """What standard elements cannot say of a field; nothing of it is left when that is nothing."""
     tag = names.qualified(field)
-    if value:
+    if value or even_nothing:
         extend(element, tag).text = as_json(value)
     else:
         retract(element, tag)

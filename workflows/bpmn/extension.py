@@ -42,6 +42,7 @@ JSON_FIELDS: Final = {
 # On the process: JSON text of what a workflow says beyond its tasks.
 WORKFLOW: Final = qualified("workflow")
 WORKFLOW_FIELDS: Final = (
+    "key",  # where the process could not have it as its id
     "input_schema",
     "variables",
     "timeout_minutes",

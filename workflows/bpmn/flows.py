@@ -18,10 +18,19 @@ def add(document: Document, parent: etree._Element, added: Added) -> etree._Elem
     given = {"id": document.new_id(added.key), implicit.IMPLICIT: added.mark}
     element = parent.makeelement(bpmn(added.tag), given, {PREFIX: NAMESPACE})
     put(parent, element)
+    turn(document, element, added)
+    return element
+
+
+def turn(document: Document, element: etree._Element, added: Added) -> None:
+    """Make a marked gateway one of another kind."""
+    element.tag = bpmn(added.tag)
+    condition = child(element, "activationCondition")
+    if condition is not None:
+        remove(condition)
     if added.tag == "complexGateway":  # BPMN 2.0, 10.6.5: the first path that arrives goes on
         condition = put(element, element.makeelement(bpmn("activationCondition")))
         document.typed(condition, "activationCount == 1", CEL)
-    return element
 
 
 def connect(document: Document, parent: etree._Element, way: Way) -> etree._Element:
@@ -68,8 +77,12 @@ def forget(element: etree._Element, flow: str) -> None:
             remove(one)
 
 
-def undo(document: Document, parent: etree._Element, host: str, handler: str) -> None:
-    """The event at the edge of a task that leads to what undoes it (BPMN 2.0, 10.7)."""
+def undo(
+    document: Document, parent: etree._Element, host: str, handler: str
+) -> tuple[etree._Element, etree._Element]:
+    """The event at the edge of a task that leads to what undoes it (BPMN 2.0, 10.7), and the
+    association between them.
+    """
     host, handler = document.id_of(host), document.id_of(handler)
     event = document.new_id(f"undo_{host}")
     element = put(
@@ -84,4 +97,4 @@ def undo(document: Document, parent: etree._Element, host: str, handler: str) ->
         "sourceRef": event,
         "targetRef": handler,
     }
-    put(parent, parent.makeelement(bpmn("association"), given))
+    return element, put(parent, parent.makeelement(bpmn("association"), given))

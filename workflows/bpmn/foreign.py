@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from typing import Final
 
 from lxml import etree
 
-from . import extension
+from . import extension, implicit
 from .kinds import NODES
-from .source import BPMN, CLASSIC, FLOWABLE, ZEEBE, Source, child, local
+from .source import BPMN, CLASSIC, FLOWABLE, ZEEBE, Source, child, children, local
 
 # Engines: what they read in a file changes how it runs there.
 _ENGINES: Final = (
@@ -32,7 +32,7 @@ _DECORATION: Final = (
 )
 _TASKS = frozenset({"task", "serviceTask", "sendTask", "businessRuleTask", "scriptTask"})
 _MI = frozenset({"multiInstanceLoopCharacteristics"})
-_ALL = NODES
+_ALL = frozenset(NODES)
 
 _READ: Final[dict[str, frozenset[str]]] = {
     "assignee": frozenset({"userTask"}),
@@ -76,6 +76,9 @@ _HARMLESS: Final = frozenset(
         "targetDockerX",
         "targetDockerY",
         "resourceURI",
+        "task-candidates-type",
+        "work-form-field-validation",
+        "element-name",
     }
 )
 _NOTED: Final[dict[str, str]] = {
@@ -97,6 +100,8 @@ _NOTED: Final[dict[str, str]] = {
     "taskPriority": "The priority is not taken over.",
     "historyLevel": "Everything is kept in the history.",
     "properties": "Properties are kept in the file and not read.",
+    "failedJobRetryTimeCycle": "Only an agent's work is tried again.",
+    "includeInHistory": "Everything is kept in the history.",
     "localization": "",
     "userTask": "",
     "versionTag": "",
@@ -130,17 +135,22 @@ def name_all(source: Source, process: etree._Element, used: Iterable[etree._Elem
     for element in [source.root, *used]:
         _attributes(source, element)
         _extensions(source, element)
-    for element in process.iter():
-        name = local(element)
-        if not name or name == "extensionElements" or _is_within_extension(element):
-            continue
+    _inside(source, process)
+
+
+def _inside(source: Source, element: etree._Element) -> None:
+    """Everything in an element but what its extensions hold."""
+    if element.attrib:
         _attributes(source, element)
-        _extensions(source, element)
-        _standard(source, element, name)
-
-
-def _is_within_extension(element: etree._Element) -> bool:
-    return any(local(one) == "extensionElements" for one in element.iterancestors())
+    name = local(element)
+    _standard(source, element, name)
+    for one in element:
+        if local(one) == "extensionElements":
+            _extensions(source, element)
+        elif local(one):
+            _inside(source, one)
+        else:
+            _extension(source, element, one)
 
 
 def _head(source: Source) -> None:
@@ -153,33 +163,33 @@ def _head(source: Source) -> None:
 
 def _attributes(source: Source, element: etree._Element) -> None:
     for full in element.attrib:
-        uri, _, name = str(full)[1:].partition("}")
-        if not str(full).startswith("{") or uri == BPMN:
+        if not full.startswith("{"):
+            continue
+        uri, _, name = full[1:].partition("}")
+        if uri == BPMN:
             continue
         if uri in CLASSIC and local(element) in _READ.get(name, ()):
+            continue
+        if full == implicit.LABEL or (full == implicit.IMPLICIT and local(element) in NODES):
             continue
         _named(source, element, element, uri, name, "attribute")
 
 
 def _extensions(source: Source, element: etree._Element) -> None:
-    for one in _foreign_children(element):
-        uri, _, name = str(one.tag)[1:].partition("}")
-        if not str(one.tag).startswith("{"):
-            uri, name = "", str(one.tag)
-        if one.tag in _OWN and local(element) in _OWN[str(one.tag)]:
-            continue
-        is_read = uri == ZEEBE or uri in CLASSIC
-        if is_read and local(element) in _ELEMENTS.get(name, ()):
-            continue
+    for holder in children(element, "extensionElements"):
+        for one in holder:
+            if not local(one):
+                _extension(source, element, one)
+
+
+def _extension(source: Source, element: etree._Element, one: etree._Element) -> None:
+    tag = str(one.tag)
+    uri, _, name = tag[1:].partition("}") if tag.startswith("{") else ("", "", tag)
+    if tag in _OWN and local(element) in _OWN[tag]:
+        return
+    is_read = uri == ZEEBE or uri in CLASSIC
+    if not is_read or local(element) not in _ELEMENTS.get(name, ()):
         _named(source, element, one, uri, name, "element")
-
-
-def _foreign_children(element: etree._Element) -> Iterator[etree._Element]:
-    for one in element:
-        if local(one) == "extensionElements":
-            yield from (inner for inner in one if not local(inner))
-        elif not local(one):
-            yield one
 
 
 def _named(

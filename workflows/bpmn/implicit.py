@@ -33,3 +33,145 @@ class Marked:
 
     mark: str
     tag: str
+
+
+def folded(definition: Mapping[str, Any], marked: Mapping[str, Marked]) -> dict[str, Any]:
+    """A definition without the marked elements (by their keys) that say no more than their mark.
+
+    One that has been changed so that it says more, a third way out of a join say, stays a task.
+    """
+    fold = _Fold(definition, marked)
+    for key, one in marked.items():
+        if key in fold.tasks and one.tag in TAGS.get(one.mark, ()):
+            _FOLDING[one.mark](fold, key, one.tag)
+    return fold.definition()
+
+
+class _Fold:
+    """A definition's tasks by key, and its ways as pairs of a place and a way, while it folds."""
+
+    def __init__(self, definition: Mapping[str, Any], marked: Mapping[str, Marked]) -> None:
+        self.given, self.marked = definition, marked
+        self.tasks = {str(task["key"]): dict(task) for task in definition["tasks"]}
+        self.ways: list[tuple[Any, Way]] = []
+        for key, task in self.tasks.items():
+            for item in task.get("depends_on") or ():
+                item = item if isinstance(item, Mapping) else {"task": item}
+                self.ways.append((item.get("order"), _way(item, key)))
+
+    def into(self, key: str) -> list[Way]:
+        return [way for _, way in self.ways if way.target == key]
+
+    def out_of(self, key: str) -> list[Way]:
+        return [way for _, way in self.ways if way.source == key]
+
+    def drop(self, key: str) -> None:
+        """Take an element out, and the ways that still end at it."""
+        del self.tasks[key]
+        self.ways = [pair for pair in self.ways if key not in (pair[1].source, pair[1].target)]
+
+    def lead(self, key: str, **ends: str) -> None:
+        """Move the ways that have one end at an element to another element."""
+        for end, name in ends.items():
+            self.ways = [
+                (order, replace(way, **{end: name}) if getattr(way, end) == key else way)
+                for order, way in self.ways
+            ]
+
+    def definition(self) -> dict[str, Any]:
+        for key, task in self.tasks.items():
+            items = [_item(order, way) for order, way in self.ways if way.target == key]
+            task["depends_on"] = items
+        return {**self.given, "tasks": list(self.tasks.values())}
+
+
+def _fold_join(fold: _Fold, key: str, tag: str) -> None:
+    out = fold.out_of(key)
+    if len(out) != 1 or not _is_bare(out) or fold.into(out[0].target) != out:
+        return
+    target = fold.tasks[out[0].target]
+    if target.get("kind") in _MERGE_ANYHOW or fold.tasks[key].get("output_mapping"):
+        return
+    target["join"] = "every" if tag == "parallelGateway" else "one"
+    fold.ways = [pair for pair in fold.ways if pair[1] is not out[0]]
+    fold.lead(key, target=out[0].target)
+    fold.drop(key)
+
+
+def _fold_split(fold: _Fold, key: str, tag: str) -> None:
+    into, out = fold.into(key), fold.out_of(key)
+    is_choice = tag == "inclusiveGateway" or exclusive.all_conditions(out)
+    if len(into) != 1 or not _is_bare(into) or not out or not is_choice:
+        return
+    if fold.out_of(into[0].source) != into or fold.tasks[key].get("output_mapping"):
+        return
+    fold.ways = [pair for pair in fold.ways if pair[1] is not into[0]]
+    fold.lead(key, source=into[0].source)
+    fold.drop(key)
+
+
+def _fold_start(fold: _Fold, key: str, tag: str) -> None:
+    start, out = fold.tasks[key], fold.out_of(key)
+    begun = {way.target for way in out}
+    is_alone = not any(
+        other != key and _is_beside(start, task) and not fold.into(other) and _may_begin(task)
+        for other, task in fold.tasks.items()
+    )
+    is_first = not fold.into(key) and all(len(fold.into(one)) == 1 for one in begun)
+    if is_alone and is_first and _is_bare(out) and not start.get("event"):
+        fold.drop(key)
+
+
+def _fold_end(fold: _Fold, key: str, tag: str) -> None:
+    into = fold.into(key)
+    is_last = all(fold.out_of(way.source) == [way] for way in into)
+    if is_last and _is_bare(into) and not fold.out_of(key) and not fold.tasks[key].get("event"):
+        fold.drop(key)
+
+
+_FOLDING: Final[Mapping[str, Callable[[_Fold, str, str], None]]] = {
+    SPLIT: _fold_split,
+    JOIN: _fold_join,
+    START: _fold_start,
+    END: _fold_end,
+}
+_MERGE_ANYHOW: Final = frozenset(("exclusive", "inclusive", "parallel", "end"))
+
+
+def _may_begin(task: Mapping[str, Any]) -> bool:
+    """Whether the task begins by itself where nothing leads to it."""
+    event = task.get("event") or {}
+    is_link = task.get("kind") == "catch" and event.get("type") == "link"
+    is_reaction = task.get("kind") == "scope" and bool(event)
+    return not (
+        task.get("kind") == "boundary" or is_link or is_reaction or task.get("compensates")
+    )
+
+
+def _is_beside(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:
+    return (one.get("parent") or "") == (other.get("parent") or "")
+
+
+def _is_bare(ways: Sequence[Way]) -> bool:
+    return not any(way.when or way.is_default for way in ways)
+
+
+def _way(item: Mapping[str, Any], target: str) -> Way:
+    return Way(
+        str(item.get("task", "")),
+        target,
+        str(item.get("when") or ""),
+        item.get("default") is True,
+        str(item.get("name") or ""),
+    )
+
+
+def _item(order: Any, way: Way) -> dict[str, Any] | str:
+    given = {
+        "when": way.when,
+        "default": way.is_default,
+        "name": way.name,
+        "order": order,
+    }
+    said = {name: value for name, value in given.items() if value}
+    return {"task": way.source, **said} if said else way.source

@@ -223,7 +223,9 @@ def _slotted(
     Column 2r holds the nodes of rank r, column 2r + 1 the labels of the flows that leave them.
     """
     labelled = {
-        ranks[left] for (left, _), flow in zip(forward, graph.flows, strict=True) if flow.when
+        ranks[left]
+        for (left, right), flow in zip(forward, graph.flows, strict=True)
+        if flow.when and left != right
     }
     used = sorted({2 * rank for rank in ranks} | {2 * rank + 1 for rank in labelled})
     place = {column: position for position, column in enumerate(used)}

@@ -14,6 +14,7 @@ from workflows.graph.shape import (
     EVENT_GATEWAY,
     EVERY,
     ONE,
+    PARALLEL,
     PASS,
     THROW,
     WORK,
@@ -25,6 +26,14 @@ MERGING = ACTIVITIES | {CATCH, THROW, PASS, EVENT_GATEWAY, DECISION}  # kinds th
 REFERENCES = ("parent", "attached_to", "compensates")
 OBJECTS = ("input", "output_mapping", "approval", "event", "loop", "calls", "scope", "decision")
 WHOLE = ("input_schema", "variables", "timeout_minutes", "retry_policy", "priority", "triggers")
+WORKLESS: Mapping[str, Any] = {
+    "agent": "",
+    "role": "",
+    "capabilities": [],
+    "priority": 2,
+    "max_retries": None,
+    "timeout_seconds": None,
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -116,9 +125,10 @@ def normal(definition: Mapping[str, Any]) -> Normal:
         if way.source in tasks
     ]
     ways.sort(key=lambda pair: pair[0])
+    ways = [(order, _counting(tasks, way)) for order, way in ways]
     return Normal(
         key=key,
-        name=str(definition.get("name") or key),
+        name=_line(definition.get("name")) or key,
         description=str(definition.get("description") or "").strip(),
         whole={name: value for name, value in whole.items() if (name, value) != ("priority", 2)},
         tasks=tasks,
@@ -143,8 +153,15 @@ def differing(one: Normal, other: Normal) -> list[str]:
         for key, task in one.tasks.items()
         if key not in other.tasks
         or _said(one, key, task) != _said(other, key, other.tasks[key])
-        or one.out_of[key] != other.out_of[key]
+        or _in_turn(one.out_of[key]) != _in_turn(other.out_of[key])
     ]
+
+
+def _in_turn(ways: list[Way]) -> list[Way]:
+    """Ways in their order, or in any order that is always the same where it says nothing."""
+    if any(way.when for way in ways):
+        return ways
+    return sorted(ways, key=lambda way: way.target)
 
 
 def priority(given: Any) -> int:
@@ -167,7 +184,7 @@ def _task(given: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[Any]]:
     key = str(given.get("key") or given.get("task_id") or "")
     task: dict[str, Any] = {
         "key": key,
-        "name": str(given.get("name") or key),
+        "name": _line(given.get("name")) or key,
         "description": str(given.get("description") or "").strip(),
         "kind": given.get("kind", AGENT),
         "agent": given.get("agent") or given.get("agent_id") or "",
@@ -183,16 +200,53 @@ def _task(given: Mapping[str, Any]) -> tuple[dict[str, Any], Iterable[Any]]:
     task["input"] = dict(given.get("input", given.get("input_data")) or {})
     for name in REFERENCES:
         task[name] = given.get(name) or ""
-    if task["event"].get("interrupting") is True:
-        del task["event"]["interrupting"]
+    _leave_out_defaults(task)
+    if task["kind"] not in WORK:
+        task.update(WORKLESS)  # nobody does it
     return task, given.get("dependencies", given.get("depends_on")) or ()
+
+
+def _counting(tasks: Mapping[str, Mapping[str, Any]], way: Way) -> Way:
+    """The way without a condition that is never asked for (BPMN 2.0, 10.6.4 and 10.6.6)."""
+    is_asked = tasks[way.source]["kind"] not in (PARALLEL, EVENT_GATEWAY)
+    return way if is_asked else Way(way.source, way.target, name=way.name)
+
+
+def _leave_out_defaults(task: dict[str, Any]) -> None:
+    """Without settings that say what holds without them; one spelling for each of the others."""
+    event, loop, scope = task["event"], task["loop"], task["scope"]
+    if event.get("interrupting") is True:
+        del event["interrupting"]
+    if event == {"type": "none"}:
+        del event["type"]
+    if event.get("type") == "multiple":
+        event["parallel"] = event.get("parallel") is True
+    if loop:
+        loop.setdefault("mode", "parallel")
+        loop["index"] = loop.get("index") or "index"
+        count = loop.get("cardinality")
+        if isinstance(count, str) and count.isascii() and count.isdigit():
+            loop["cardinality"] = int(count)
+        if loop.get("test_before") is True:
+            del loop["test_before"]
+    if scope.get("type") == "ad_hoc":
+        scope.setdefault("ordering", "parallel")
+        scope.setdefault("cancel_remaining", True)
+    for settings in (event, loop, scope):
+        for name in [name for name, value in settings.items() if value is None]:
+            del settings[name]
+
+
+def _line(given: Any) -> str:
+    """A name on one line."""
+    return " ".join(str(given or "").split())
 
 
 def _ways(target: str, items: Iterable[Any]) -> Iterable[tuple[int, Way]]:
     for item in items:
         if isinstance(item, Mapping):
-            when, is_default = str(item.get("when") or ""), item.get("default") is True
-            name = str(item.get("name") or "")
+            when, is_default = str(item.get("when") or "").strip(), item.get("default") is True
+            name = _line(item.get("name"))
             way = Way(str(item.get("task", "")), target, when, is_default, name)
             yield int(item.get("order") or 0), way
         else:

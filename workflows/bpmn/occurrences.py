@@ -73,9 +73,9 @@ def _one(
     type_ = EVENT_TYPES[local(definition)]
     match type_:
         case "timer":
-            lasts = kind == START or (
-                kind in (BOUNDARY, SCOPE) and bool(_interrupting(element, kind))
-            )
+            if kind == START:
+                return timing.first(source, definition)
+            lasts = kind in (BOUNDARY, SCOPE) and bool(_interrupting(element, kind))
             return timing.timer(source, definition, repeats=lasts)
         case "message":
             if definition.get("operationRef") or child(definition, "operationRef") is not None:

@@ -171,15 +171,21 @@ def straighten(
         for column in columns if sweep % 2 == 0 else reversed(columns):
             for at, number in enumerate(column):
                 slot = slots[number]
-                low, high = _leeway(column, at, slots, gap)
-                if len(edges) > 1:
-                    low = max(low, edges[slot.band][0])
-                    high = min(high, edges[slot.band][1] - slot.height)
+                low, high = _leeway(column, at, slots, edges, gap)
                 _level(slot, slots, low, high)
     place = {number: (column, at) for column in columns for at, number in enumerate(column)}
     for number, slot in enumerate(slots):
+        for other in slot.after:
+            step = _middle(slots[other]) - _middle(slot)
+            if 1 <= abs(step) <= APART and not (slot.is_turned or slots[other].is_turned):
+                _ = _move(number, step, place, slots, edges, gap) or _move(
+                    other, -step, place, slots, edges, gap
+                )
+    for number, slot in enumerate(slots):
         if slot.is_turned and _meets_an_end(slot, slots):
-            _part(number, place, slots, gap)
+            _ = _move(number, APART, place, slots, edges, gap) or _move(
+                number, -APART, place, slots, edges, gap
+            )
 
 
 def _meets_an_end(slot: Placed, slots: Sequence[Placed]) -> bool:
@@ -188,26 +194,31 @@ def _meets_an_end(slot: Placed, slots: Sequence[Placed]) -> bool:
     return any(not end.is_passing and abs(_middle(end) - _middle(slot)) < APART for end in ends)
 
 
-def _part(
+def _move(
     number: int,
+    step: float,
     place: Mapping[int, tuple[Sequence[int], int]],
     slots: Sequence[Placed],
+    edges: Sequence[tuple[float, float]],
     gap: float,
-) -> None:
-    """Move a passing slot, and what of its line is level with it, up or down where there is room."""
+) -> bool:
+    """Move a passing slot, and what of its line is level with it, if there is room for all."""
+    if not slots[number].is_passing:
+        return False
     level, left = {number}, [number]
     while left:
         slot = slots[left.pop()]
         for other in {*slot.before, *slot.after} - level:
-            if slots[other].is_turned and abs(_middle(slots[other]) - _middle(slot)) < 1:
+            if slots[other].is_passing and abs(_middle(slots[other]) - _middle(slot)) < 1:
                 level.add(other)
                 left.append(other)
-    for step in (APART, -APART):
-        leeway = {one: _leeway(*place[one], slots, gap) for one in level}
-        if all(low <= slots[one].y + step <= high for one, (low, high) in leeway.items()):
-            for one in level:
-                slots[one].y += step
-            return
+    for one in level:
+        low, high = _leeway(*place[one], slots, edges, gap)
+        if not low <= slots[one].y + step <= high:
+            return False
+    for one in level:
+        slots[one].y += step
+    return True
 
 
 def _middle(slot: Placed) -> float:
@@ -215,7 +226,11 @@ def _middle(slot: Placed) -> float:
 
 
 def _leeway(
-    column: Sequence[int], at: int, slots: Sequence[Placed], gap: float
+    column: Sequence[int],
+    at: int,
+    slots: Sequence[Placed],
+    edges: Sequence[tuple[float, float]],
+    gap: float,
 ) -> tuple[float, float]:
     """Between which y a slot may be, so that its neighbours and its lane stay where they are."""
     slot = slots[column[at]]
@@ -231,6 +246,9 @@ def _leeway(
             low = max(low, min(slot.y, other.y + other.height + distance))
         else:
             high = min(high, max(slot.y, other.y - distance - slot.height))
+    if len(edges) > 1:
+        low = max(low, edges[slot.band][0])
+        high = min(high, edges[slot.band][1] - slot.height)
     return low, high
 
 

@@ -177,7 +177,7 @@ class _Level:
         if start is not self.nodes[source]:
             points = self._down(made, source, start, out)
         elif self.turned[number] and source != target:
-            points = _over(made.boxes[start], out)
+            points = self._round(made, start, out, line.passing[:1])
         else:
             box = made.boxes[start]
             middle = box.y + box.height / 2
@@ -185,9 +185,21 @@ class _Level:
         points += line.passing
         box = made.boxes[end]
         if self.turned[number]:
-            return points + _over(box, into)[::-1]
+            return points + self._round(made, end, into, line.passing[-1:])[::-1]
         middle = box.y + box.height / 2
         return [*points, (into, middle), (box.x, middle)]
+
+    def _round(
+        self, made: Picture, element: Element, x: float, beyond: Sequence[Point]
+    ) -> list[Point]:
+        """From a shape over it, or under it where the line goes on there, to the side."""
+        box = made.boxes[element]
+        middle = box.x + box.width / 2
+        is_free = not shapes.label(element)[1] and self.place[str(element.get("id"))] not in self.hosted
+        if is_free and beyond and beyond[0][1] > box.y + box.height / 2:
+            foot = box.y + box.height
+            return [(middle, foot), (middle, foot + ABOVE * 0.7), (x, foot + ABOVE * 0.7)]
+        return [(middle, box.y), (middle, box.y - ABOVE * 0.7), (x, box.y - ABOVE * 0.7)]
 
     def _down(self, made: Picture, host: int, event: Element, x: float) -> list[Point]:
         """From the foot of an event on an edge to the side of its host's slot, below all names."""
@@ -211,12 +223,6 @@ class _Level:
             x, tallest = x + width + BETWEEN, max(tallest, height)
         if self.apart:
             made.width, made.height = max(made.width, x - BETWEEN), upper + tallest
-
-
-def _over(box: Box, x: float) -> list[Point]:
-    """From the top of a shape up and to the side."""
-    middle, level = box.x + box.width / 2, box.y - ABOVE * 0.7
-    return [(middle, box.y), (middle, level), (x, level)]
 
 
 def _on_line(slot: Box, lines: Sequence[str]) -> Box:

@@ -9,7 +9,7 @@ from lxml import etree
 
 from workflows.errors import BpmnError
 
-from . import connecting, embedded, endless, extension, foreign, keys, scopes, starting
+from . import connecting, embedded, endless, extension, foreign, implicit, keys, scopes
 from .findings import Finding
 from .kinds import NODES
 from .parsing import parsed
@@ -51,9 +51,8 @@ def read(data: bytes, *, process: str | None = None) -> Reading:
     walk = scopes.Walk(source, chosen, links, connecting.lanes(source, chosen))
     between = list(links.write(walk.tasks))
     definition = _whole(source, chosen)
-    if schedules := starting.schedules(source, walk.starts, walk.tasks):
-        definition["triggers"] = [*definition.get("triggers", []), *schedules]
     definition["tasks"] = [*walk.tasks.values(), *walk.inner, *between]
+    definition = _folded(source, definition, walk.tasks)
     used = [one for one in source.root if local(one) in _USED]
     foreign.name_all(source, chosen, used)
     return Reading(definition, _ordered(source), _lines(source, walk.tasks))
@@ -127,6 +126,23 @@ def _own(source: Source, process: etree._Element) -> dict[str, Any]:
     for name in said.keys() - set(extension.WORKFLOW_FIELDS):
         source.unsupported(process, f"“{name:.100}” is no field of a workflow.", own)
     return {name: said[name] for name in extension.WORKFLOW_FIELDS if name in said}
+
+
+def _folded(
+    source: Source, definition: dict[str, Any], tasks: dict[etree._Element, dict[str, Any]]
+) -> dict[str, Any]:
+    """Without the elements that only draw what a definition says of a task, nor their findings."""
+    marked = {
+        task["key"]: implicit.Marked(mark, local(element))
+        for element, task in tasks.items()
+        if (mark := element.get(implicit.IMPLICIT))
+    }
+    if not marked:
+        return definition
+    folded = implicit.folded(definition, marked)
+    gone = marked.keys() - {task["key"] for task in folded["tasks"]}
+    source.findings = [one for one in source.findings if keys.key(one.element_id) not in gone]
+    return folded
 
 
 def _ordered(source: Source) -> list[Finding]:

@@ -8,6 +8,7 @@ from typing import Any
 from lxml import etree
 
 from . import expressing, terms
+from .extension import qualified
 from .source import Source, attribute, child, extension, is_true, name_of, text_of, zeebe
 
 _COUNTS = {
@@ -50,7 +51,8 @@ def _several(source: Source, given: etree._Element) -> dict[str, Any]:
         "mode": "sequential" if is_true(given, "isSequential") else "parallel",
         **_over(source, given),
     }
-    if "collection" not in found and "cardinality" not in found:
+    own = extension(given.getparent(), qualified("loop"))
+    if "collection" not in found and "cardinality" not in found and own is None:
         source.unsupported(given, "It does not say how many instances there are.")
     condition = child(given, "completionCondition")
     if condition is not None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 
 from lxml import etree
 
@@ -18,13 +19,23 @@ CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
 FLOWABLE = "http://flowable.org/bpmn"
 ACTIVITI = "http://activiti.org/bpmn"
 CLASSIC = (CAMUNDA, FLOWABLE, ACTIVITI)  # they share their names
+MOST_EXPRESSIONS = 200_000  # characters in one file: to read them takes below a second
 _START = f"{{{BPMN}}}"
 
 
 def local(element: etree._Element) -> str:
     """The name of an element of BPMN; "" for one of another namespace."""
-    tag = str(element.tag)
+    return _local(element.tag)
+
+
+@lru_cache(maxsize=4096)
+def _local(tag: str) -> str:
     return tag[len(_START) :] if tag.startswith(_START) else ""
+
+
+def bpmn(name: str) -> str:
+    """A name in BPMN's namespace, as lxml writes it."""
+    return _START + name
 
 
 def name_of(element: etree._Element) -> str:
@@ -39,23 +50,24 @@ def text_of(element: etree._Element | None) -> str:
 
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """The BPMN children with one of these names, or all."""
-    for child in element:
-        name = local(child)
-        if name and (not names or name in names):
-            yield child
+    found = element.iterchildren(*map(bpmn, names) if names else (bpmn("*"),))
+    return iter(found)
 
 
 def child(element: etree._Element, name: str) -> etree._Element | None:
     """The first BPMN child with a name."""
-    return next(children(element, name), None)
+    return next(element.iterchildren(bpmn(name)), None)
+
+
+def within(element: etree._Element, *names: str) -> Iterator[etree._Element]:
+    """The BPMN elements with one of these names at any depth, in the order of the file."""
+    return iter(element.iter(*map(bpmn, names)))
 
 
 def extensions(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """The elements in its `extensionElements` with one of these `{namespace}name`s, or all."""
-    for holder in children(element, "extensionElements"):
-        for one in holder:
-            if not names or one.tag in names:
-                yield one
+    for holder in element.iterchildren(bpmn("extensionElements")):
+        yield from holder.iterchildren(*names)
 
 
 def extension(element: etree._Element, *names: str) -> etree._Element | None:
@@ -67,6 +79,7 @@ def zeebe(name: str) -> str:
     return f"{{{ZEEBE}}}{name}"
 
 
+@lru_cache(maxsize=256)
 def classic(name: str) -> tuple[str, ...]:
     """A name in the namespaces of Camunda 7, Flowable and Activiti."""
     return tuple(f"{{{uri}}}{name}" for uri in CLASSIC)
@@ -74,8 +87,11 @@ def classic(name: str) -> tuple[str, ...]:
 
 def attribute(element: etree._Element, name: str) -> str:
     """An attribute of Camunda 7, Flowable or Activiti; "" when it is not there."""
-    found = (element.get(one) for one in classic(name))
-    return next((value.strip() for value in found if value is not None), "")
+    for one in classic(name):
+        value = element.get(one)
+        if value is not None:
+            return str(value).strip()
+    return ""
 
 
 def is_true(element: etree._Element, name: str, default: bool = False) -> bool:
@@ -91,12 +107,15 @@ class Source:
         self.root, self._lines = file.root, file.lines
         self.findings: list[Finding] = []
         self.by_id: dict[str, etree._Element] = {}
-        self._numbers: dict[etree._Element, int] = {}
-        for number, element in enumerate(file.lines, 1):
-            self._numbers[element] = number
-            given = element.get("id") if local(element) else None
-            if given is not None:
+        self.readable = MOST_EXPRESSIONS  # characters of expressions that are still translated
+        for element in file.lines:
+            given = element.get("id")
+            if given is not None and local(element):
                 self._know(given.strip(), element)
+
+    @cached_property
+    def _numbers(self) -> dict[etree._Element, int]:
+        return {element: number for number, element in enumerate(self._lines, 1)}
 
     def line(self, element: etree._Element) -> int:
         """The line from 1 on which it begins."""

@@ -9,29 +9,86 @@ from lxml import etree
 
 from workflows.graph.shape import SCOPE
 
-from . import elements, extending, flows, implicit, interchange
+from . import collaboration, drawable, elements, extending, flows, implicit, interchange, presence, reader
 from .document import Document, put
 from .expanding import Expanded, expanded, free
 from .extension import NAMESPACE, PREFIX, WORKFLOW
-from .normal import Normal, normal
+from .normal import Normal, equal, normal
+from .patching import Patch, Unpatchable
+from .splicing import Splice
 from .vocabulary import BPMN, BPMNDI, DC, DI, XSI, bpmn
 
 NSMAP = {"bpmn": BPMN, "bpmndi": BPMNDI, "dc": DC, "di": DI, "xsi": XSI, PREFIX: NAMESPACE}
 EXPORTER = "Signalbox"
 
 
-def write(definition: Mapping[str, Any], previous: bytes | None = None) -> bytes:
-    """A definition as the bytes of a BPMN document."""
-    document = document_of(normal(definition))
+def write(
+    definition: Mapping[str, Any], previous: bytes | None = None, *, process: str | None = None
+) -> bytes:
+    """A definition as a BPMN 2.0 document with a diagram.
+
+    With `previous` only the elements are touched of which the definition says something else than
+    that document: the others keep every byte, and where it says the same the document comes back as
+    it is. `process` is which of several in it is meant, as for the reader. Raises BpmnError for a
+    definition that cannot be drawn, with the key of the task.
+    """
+    workflow = drawable.checked(definition)
+    if previous is None:
+        return _new(workflow)
+    before = normal(reader.read(previous, process=process).definition)
+    if equal(before, workflow):
+        return previous
+    for thoroughly in (False, True):
+        try:
+            data = _patched(before, workflow, previous, process, thoroughly=thoroughly)
+        except Unpatchable:
+            break
+        if equal(normal(reader.read(data, process=process).definition), workflow):
+            return data
+    return _new(workflow)
+
+
+def with_diagram(data: bytes) -> bytes:
+    """A document with a diagram: itself if it has one, else all its processes laid out.
+
+    Raises BpmnError for what is no BPMN.
+    """
+    splice = Splice(data)
+    if any(True for _ in splice.root.iter(interchange.di("BPMNShape"))):
+        return data
+    collaboration.add_diagrams(splice.root)
+    return splice.bytes()
+
+
+def _new(workflow: Normal) -> bytes:
+    document = document_of(workflow)
     interchange.add_diagram(document)
-    return etree.tostring(document.root, encoding="UTF-8", xml_declaration=True)
+    text: bytes = etree.tostring(document.root, encoding="UTF-8", xml_declaration=True)
+    return text + b"\n"
+
+
+def _patched(
+    before: Normal, workflow: Normal, previous: bytes, process: str | None, *, thoroughly: bool
+) -> bytes:
+    splice = Splice(previous)
+    document = Document(splice.root, presence.process(splice.root, process))
+    if _whole(before) != _whole(workflow):
+        describe(document.process, workflow)
+    Patch(document, before, workflow, thoroughly=thoroughly).apply()
+    return splice.bytes()
+
+
+def _whole(workflow: Normal) -> object:
+    return workflow.key, workflow.name, workflow.description, workflow.whole
 
 
 def document_of(workflow: Normal) -> Document:
     """A new document that says what a workflow says, without a diagram."""
-    key = free(workflow.key or "process", workflow.tasks)
+    drawn = expanded(workflow)
+    taken = {*workflow.tasks, *drawn.added}
+    key = free(workflow.key or "process", taken)
     given = {
-        "id": free("definitions", {*workflow.tasks, key}),
+        "id": free("definitions", {*taken, key}),
         "targetNamespace": NAMESPACE,
         "exporter": EXPORTER,
     }
@@ -39,7 +96,7 @@ def document_of(workflow: Normal) -> Document:
     process = put(root, root.makeelement(bpmn("process"), {"id": key, "isExecutable": "true"}))
     document = Document(root, process)
     describe(process, workflow)
-    _fill(document, workflow, expanded(workflow))
+    _fill(document, workflow, drawn)
     return document
 
 
@@ -70,7 +127,8 @@ def _fill(document: Document, workflow: Normal, drawn: Expanded) -> None:
             placed[way.source].set("default", str(flow.get("id")))
     for key, task in workflow.tasks.items():
         if task["compensates"]:
-            flows.undo(document, placed[key].getparent(), task["compensates"], key)
+            home = placed[task["compensates"]].getparent()
+            flows.undo(document, home, task["compensates"], key)
 
 
 def _place_level(

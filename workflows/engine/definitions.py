@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
@@ -13,12 +14,16 @@ from django.db import IntegrityError, transaction
 
 from workflows.errors import InvalidDefinition, StaleState
 from workflows.graph import validation
-from workflows.graph.retry import RetryPolicy
 from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
-from workflows.models import Lane, Priority, TaskDefinition, Version, Workflow
+from workflows.models import Priority, TaskDefinition, Version, Workflow
 
 from . import describing, diagrams, drafts, transitions, trigger_settings, triggers
+from .templates import template
+from .ways import dependencies, way_problems, ways_in
+
+COLUMNS = TaskDefinition._meta.concrete_fields[2:]  # without the id and the workflow
+RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -28,7 +33,7 @@ def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) 
     """
     known = str(definition.get("key") or definition.get("workflow_id") or "")
     with transaction.atomic():
-        workflow = Workflow.objects.select_for_update(of=("self",)).filter(key=known).first()
+        workflow = _locked(known)
         before = describing.definition_of(workflow) if workflow else None
         workflow = workflow or draft(known, _workflow_fields(definition))
         write(workflow, definition)
@@ -84,11 +89,15 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     """The graph of a draft; dependencies on unknown tasks are left out (see `problems`)."""
     tasks = list(workflow.task_definitions.all() if rows is None else rows)
     index = {task.key: position for position, task in enumerate(tasks)}
-    flows = [
-        Flow(index[name], position, when, is_default)
+    ways = [
+        (way, position)
         for position, task in enumerate(tasks)
-        for name, when, is_default in ways_in(task)
-        if name in index
+        for way in ways_in(task)
+        if way.task in index
+    ]
+    flows = [
+        Flow(index[way.task], position, way.when, way.is_default, way.name)
+        for way, position in sorted(ways, key=lambda one: one[0].order)
     ]
     return Graph(
         nodes=tuple(_node(task, index) for task in tasks),
@@ -99,23 +108,6 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
         timeout_minutes=workflow.timeout_minutes,
         retry_policy=workflow.retry_policy or {},
     )
-
-
-def dependencies(task: TaskDefinition) -> list[tuple[str, str]]:
-    """(key of the task before it, condition or "") of a draft task."""
-    return [(key, when) for key, when, _ in ways_in(task)]
-
-
-def ways_in(task: TaskDefinition) -> list[tuple[str, str, bool]]:
-    """`dependencies`, each also with whether it is the default way out of the task before it."""
-    ways = []
-    for item in task.depends_on or []:
-        if isinstance(item, Mapping):
-            when = str(item.get("when") or "")
-            ways.append((str(item.get("task", "")), when, item.get("default") is True))
-        else:
-            ways.append((str(item), "", False))
-    return ways
 
 
 def publish(
@@ -145,31 +137,6 @@ def publish(
     return version
 
 
-def template(graph: Graph) -> list[dict[str, Any]]:
-    """The task rows of every execution, ready to insert; a token graph's come with its tokens."""
-    rows = _rows(graph)
-    return rows if graph.is_plain else []
-
-
-def _rows(graph: Graph) -> list[dict[str, Any]]:
-    lanes = {node.requirement: node for node in graph.nodes}
-    numbers = {requirement: _lane(node) for requirement, node in lanes.items()}
-    return [
-        {
-            "node": position,
-            "key": node.key,
-            "name": node.name,
-            "kind": node.kind,
-            "lane": numbers[node.requirement],
-            "priority": node.priority,
-            "waits_on": graph.waits_on(position),
-            "max_attempts": RetryPolicy.of(graph.retry_policy, node.max_retries).max_attempts,
-            "timeout_seconds": node.timeout_seconds,
-        }
-        for position, node in enumerate(graph.nodes)
-    ]
-
-
 def _freeze(
     workflow: Workflow, graph: Graph, number: int, by: User | None, comment: str
 ) -> Version:
@@ -182,20 +149,6 @@ def _freeze(
         comment=comment,
         published_by=by,
     )
-
-
-def _lane(node: Node) -> int:
-    if not node.requirement:
-        return 0
-    lane, _ = Lane.objects.get_or_create(
-        requirement=node.requirement,
-        defaults={
-            "agent_key": node.agent_key,
-            "role": "" if node.agent_key else node.role,
-            "capabilities": [] if node.agent_key else sorted(node.capabilities),
-        },
-    )
-    return lane.pk
 
 
 def _record_published(workflow: Workflow, version: Version, by: User | None, comment: str) -> None:
@@ -241,22 +194,30 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         event=task.event or {},
         loop=task.loop or {},
         calls=task.calls or {},
+        scope=task.scope or {},
     )
 
 
 def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
     keys = {row.key for row in rows}
-    return [
-        Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for name, _ in dependencies(row)
-        if name not in keys
-    ] + [
-        Problem(row.key, field, f"“{name}” is not a task of this workflow.")
-        for row in rows
-        for field in ("parent", "attached_to", "compensates")
-        if (name := getattr(row, field)) and name not in keys
+    said = [
+        Problem(row.key, "depends_on", message) for row in rows for message in way_problems(row)
     ]
+    return (
+        said
+        + [
+            Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for name, _ in dependencies(row)
+            if name not in keys
+        ]
+        + [
+            Problem(row.key, field, f"“{name}” is not a task of this workflow.")
+            for row in rows
+            for field in ("parent", "attached_to", "compensates")
+            if (name := getattr(row, field)) and name not in keys
+        ]
+    )
 
 
 def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
@@ -278,6 +239,8 @@ def _workflow_problems(workflow: Workflow) -> list[Problem]:
     found = []
     if not workflow.key:
         found.append(Problem("", "key", "Give the workflow a key."))
+    if workflow.key in RESERVED_KEYS:
+        found.append(Problem("", "key", f"“{workflow.key}” is a reserved key; choose another."))
     found += [
         Problem("", "triggers", message)
         for message in map(trigger_settings.name_problem, workflow.triggers or ())
@@ -308,6 +271,11 @@ def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
     if "priority" in definition:
         fields["priority"] = _priority(definition["priority"])
     return fields
+
+
+def _locked(key: str) -> Workflow | None:
+    rows = Workflow.objects.select_for_update(of=("self",), no_key=True)
+    return rows.filter(key=key).first()
 
 
 def _save(workflow: Workflow) -> None:
@@ -347,12 +315,18 @@ def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None
     rows = _rows_of(workflow, tasks)
     # Rows keep their ids: a form that is open elsewhere still finds the tasks it shows.
     workflow.task_definitions.exclude(key__in=[row.key for row in rows]).delete()
+    present = {row.key: _values(row) for row in workflow.task_definitions.all()}
     TaskDefinition.objects.bulk_create(
-        rows,
+        [row for row in rows if _values(row) != present.get(row.key)],
         update_conflicts=True,
         unique_fields=["workflow", "key"],
-        update_fields=[field.name for field in TaskDefinition._meta.concrete_fields[2:]],
+        update_fields=[field.name for field in COLUMNS],
     )
+
+
+def _values(row: TaskDefinition) -> str:
+    """All that a row says, to compare by: 1 and true are two."""
+    return json.dumps([getattr(row, field.name) for field in COLUMNS], sort_keys=True)
 
 
 def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Problem]:
@@ -394,6 +368,7 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         event=task.get("event") or {},
         loop=task.get("loop") or {},
         calls=task.get("calls") or {},
+        scope=task.get("scope") or {},
     )
 
 

@@ -10,7 +10,7 @@ import json
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-from workflows.graph.shape import Graph
+from workflows.graph.shape import PASS, Graph
 from workflows.models import Priority, TaskDefinition, Version, Workflow
 
 from .trigger_settings import DEFAULTS
@@ -44,6 +44,8 @@ FIELDS = {
         )
     },
 }
+# Of no meaning for what nobody does; a BPMN task that says one of them is somebody's.
+OF_WORKERS = ("agent", "role", "capabilities", "priority", "max_retries", "timeout_seconds")
 DEFAULT = {"priority": Priority.NORMAL, "join": "every"}
 
 
@@ -100,7 +102,7 @@ def _head(workflow: Workflow) -> dict[str, Any]:
 
 def _of_row(task: TaskDefinition) -> dict[str, Any]:
     found = {name: getattr(task, column, None) for name, column in FIELDS.items()}
-    return {"key": task.key, "name": task.name, "kind": task.kind, **_some(found)}
+    return _told(task.key, task.name, task.kind, found)
 
 
 def _of_node(graph: Graph, position: int) -> dict[str, Any]:
@@ -110,7 +112,13 @@ def _of_node(graph: Graph, position: int) -> dict[str, Any]:
     found["dependencies"] = _ways_in(graph, position)
     for name in ("parent", "attached_to", "compensates"):
         found[name] = _key(graph, found[name])
-    return {"key": node.key, "name": node.name, "kind": node.kind, **_some(found)}
+    return _told(node.key, node.name, node.kind, found)
+
+
+def _told(key: str, name: str, kind: str, fields: dict[str, Any]) -> dict[str, Any]:
+    left_out = OF_WORKERS if kind == PASS else ()
+    kept = {field: value for field, value in fields.items() if field not in left_out}
+    return {"key": key, "name": name, "kind": kind, **_some(kept)}
 
 
 def _ways_in(graph: Graph, position: int) -> list[Any]:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import asdict
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from workflows.errors import InvalidDiagram, UnknownVersion, UnknownWorkflow
+from workflows.bpmn import reader, writer
+from workflows.bpmn.reader import Finding, Reading
+from workflows.errors import BpmnError, CannotDraw, InvalidDiagram, UnknownVersion, UnknownWorkflow
 from workflows.graph.validation import Problem
 from workflows.models import (
     LARGEST_DIAGRAM,
@@ -20,9 +22,6 @@ from workflows.models import (
 
 from . import describing, graphs
 
-if TYPE_CHECKING:
-    from workflows.bpmn.reader import Finding, Reading
-
 UNSUPPORTED = "unsupported"
 
 
@@ -31,9 +30,10 @@ def diagram_of(workflow: Workflow) -> bytes:
 
     When the draft says more or something else, the elements that differ are patched; a draft that
     has no document gets one that is laid out. Nothing is stored. For the editor: read
-    `workflow.revision` before the document, and give it to `save_diagram`.
+    `workflow.revision` before the document, and give it to `save_diagram`. Raises CannotDraw for
+    an unfinished draft that no document can say, with what is to be mended first.
     """
-    return _current(workflow, describing.definition_of(workflow), _stored(workflow))
+    return current(workflow, describing.definition_of(workflow))
 
 
 def diagram_of_version(version: Version) -> bytes:
@@ -41,9 +41,7 @@ def diagram_of_version(version: Version) -> bytes:
     stored = VersionDiagram.objects.filter(version=version.arranges_id or version.pk).first()
     if stored is not None:
         return bytes(stored.content)
-    from workflows.bpmn import writer
-
-    return writer.write(describing.definition_of_version(version, graphs.of(version.pk)))
+    return _written(describing.definition_of_version(version, graphs.of(version.pk)))
 
 
 def export_bpmn(key: str, number: int | None = None) -> bytes:
@@ -96,9 +94,6 @@ def read(data: bytes, process: str | None = None) -> Reading:
         raise InvalidDiagram(
             [Problem("", "diagram", f"It has {len(data)} bytes; {LARGEST_DIAGRAM} is the limit.")]
         )
-    from workflows.bpmn import reader
-    from workflows.bpmn.reader import BpmnError
-
     try:
         return reader.read(data, process=process)
     except BpmnError as error:
@@ -107,15 +102,22 @@ def read(data: bytes, process: str | None = None) -> Reading:
         raise InvalidDiagram([problem]) from error
 
 
-def store(workflow: Workflow, data: bytes, reading: Reading, *, process: str, agrees: bool) -> None:
-    """Keep a draft's document as it came; `agrees`: the draft says nothing beside it."""
-    draft = describing.digest(describing.definition_of(workflow)) if agrees else ""
+def current(workflow: Workflow, definition: Mapping[str, Any]) -> bytes:
+    """`diagram_of` a draft whose definition is known."""
+    return _current(definition, _stored(workflow))
+
+
+def store(
+    workflow: Workflow, data: bytes, reading: Reading, *, process: str, draft: Mapping[str, Any]
+) -> None:
+    """Keep a draft's document as it came; `draft`: the definition of all that it says, if that is
+    the whole draft, else {}."""
     Diagram.objects.update_or_create(
         workflow=workflow,
         defaults={
             "content": data,
             "sha256": sha256(data),
-            "draft_sha256": draft,
+            "draft_sha256": describing.digest(draft) if draft else "",
             "process": process,
             "findings": [asdict(one) for one in reading.findings],
         },
@@ -127,7 +129,7 @@ def freeze(version: Version, workflow: Workflow) -> None:
     """Keep the draft's document with the version that it has become."""
     stored = _stored(workflow)
     if stored is not None:
-        content = _current(workflow, describing.definition_of(workflow), stored)
+        content = _current(describing.definition_of(workflow), stored)
         VersionDiagram.objects.create(version=version, content=content, sha256=sha256(content))
 
 
@@ -140,15 +142,22 @@ def _stored(workflow: Workflow) -> Diagram | None:
     return Diagram.objects.filter(workflow=workflow).first()
 
 
-def _current(workflow: Workflow, definition: Mapping[str, Any], stored: Diagram | None) -> bytes:
-    from workflows.bpmn import writer
-
+def _current(definition: Mapping[str, Any], stored: Diagram | None) -> bytes:
     if stored is None:
-        return writer.write(definition)
+        return _written(definition)
     content = bytes(stored.content)
     if stored.draft_sha256 == describing.digest(definition):
         return content
-    return writer.write(definition, content)
+    return _written(definition, content, stored.process)
+
+
+def _written(
+    definition: Mapping[str, Any], previous: bytes | None = None, process: str = ""
+) -> bytes:
+    try:
+        return writer.write(definition, previous, process=process or None)
+    except BpmnError as error:
+        raise CannotDraw([Problem("", "diagram", error.message)]) from error
 
 
 def _findings(
@@ -157,12 +166,14 @@ def _findings(
     definition = describing.definition_of(workflow, rows)
     if stored.draft_sha256 == describing.digest(definition):
         return _told(stored)
-    return read(_current(workflow, definition, stored), stored.process or None).findings
+    try:
+        document = _current(definition, stored)
+    except CannotDraw:
+        return _told(stored)  # the draft has other problems first
+    return read(document, stored.process or None).findings
 
 
 def _told(stored: Diagram) -> list[Finding]:
-    from workflows.bpmn.reader import Finding
-
     return [Finding(**one) for one in stored.findings]
 
 

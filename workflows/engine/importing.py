@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
@@ -84,15 +84,16 @@ def save_diagram(workflow: Workflow, data: bytes, *, by: User | None, revision: 
     is no BPMN and InvalidDefinition (422) for what no draft can hold: then nothing is stored.
     """
     with transaction.atomic():
-        locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
+        locked = Workflow.objects.select_for_update(of=("self",), no_key=True).get(pk=workflow.pk)
         drafts.check(locked, revision)
         process = _process(locked)
         reading = diagrams.read(data, process or None)
-        if diagrams.diagram_of(locked) != data:
-            given = {**CLEARED, **_named(reading.definition)}
-            _write(locked, data, given, reading, process, by)
+        before = describing.definition_of(locked)
+        if diagrams.current(locked, before) == data:
+            diagrams.store(locked, data, reading, process=process, draft=before)
         else:
-            diagrams.store(locked, data, reading, process=process, agrees=True)
+            given = {**CLEARED, **_as_rows(reading.definition)}
+            _write(locked, data, given, reading, process, by, before)
     workflow.revision = locked.revision
     return Saved(locked.revision, reading.findings, definitions.problems(locked))
 
@@ -105,14 +106,17 @@ def _imported(
     by: User | None,
     may_replace: bool,
 ) -> tuple[Workflow, bool]:
-    given = _named(reading.definition)
+    given = _as_rows(reading.definition)
     known = key or str(given.get("key") or "")
-    present = Workflow.objects.select_for_update(of=("self",)).filter(key=known).first()
+    present = (
+        Workflow.objects.select_for_update(of=("self",), no_key=True).filter(key=known).first()
+    )
     if present is not None and not may_replace:
         raise DraftExists(f"There is a workflow “{known}” already: “{present}”.")
     workflow = present or definitions.draft(known, {})
+    before = describing.definition_of(workflow)
     _define_triggers(workflow, given, by)
-    _write(workflow, data, given, reading, process or "", by, kind="workflow.imported")
+    _write(workflow, data, given, reading, process or "", by, before, kind="workflow.imported")
     return workflow, present is None
 
 
@@ -123,14 +127,15 @@ def _write(
     reading: Reading,
     process: str,
     by: User | None,
+    before: Mapping[str, Any],
     kind: str = "workflow.changed",
 ) -> None:
     """The locked draft becomes what the document says; one audit row names what has changed."""
-    before = describing.definition_of(workflow)
     definitions.write(workflow, definition)
     after = describing.definition_of(workflow)
     kept = [name for name in after if name not in definition and name not in ("key", "name")]
-    diagrams.store(workflow, data, reading, process=process, agrees=not kept)
+    draft = {} if kept else after
+    diagrams.store(workflow, data, reading, process=process, draft=draft)
     names = [*describing.changes(before, after), "diagram"]
     drafts.changed(workflow, by=by, fields=names, kind=kind, more={"sha256": diagrams.sha256(data)})
 
@@ -142,9 +147,34 @@ def _define_triggers(workflow: Workflow, definition: Mapping[str, Any], by: User
         triggers.define(workflow, items, by=by)
 
 
-def _named(definition: Mapping[str, Any]) -> dict[str, Any]:
-    """Without an empty name: a process needs none, a workflow keeps or gets one."""
-    return {name: told for name, told in definition.items() if told or name != "name"}
+def _as_rows(definition: Mapping[str, Any]) -> dict[str, Any]:
+    """Without an empty name (a process needs none, a workflow keeps or gets one), and without the
+    orders of ways out that are those of the tasks anyway."""
+    given = {name: told for name, told in definition.items() if told or name != "name"}
+    return {**given, "tasks": _with_needed_orders(definition.get("tasks", ()))}
+
+
+def _with_needed_orders(tasks: Iterable[Mapping[str, Any]]) -> list[dict[str, Any]]:
+    copies = [{**task, "depends_on": [*(task.get("depends_on") or ())]} for task in tasks]
+    ways: dict[str, list[tuple[int, int, int]]] = {}
+    for at, task in enumerate(copies):
+        for place, item in enumerate(task["depends_on"]):
+            if isinstance(item, Mapping):
+                ways.setdefault(item["task"], []).append((item.get("order", 0), at, place))
+            else:
+                ways.setdefault(item, []).append((0, at, place))
+    for found in ways.values():
+        if found == sorted(found):
+            for _order, at, place in found:
+                copies[at]["depends_on"][place] = _unordered(copies[at]["depends_on"][place])
+    return copies
+
+
+def _unordered(item: Any) -> Any:
+    if not isinstance(item, Mapping):
+        return item
+    kept = {name: value for name, value in item.items() if name != "order"}
+    return kept if len(kept) > 1 else kept["task"]
 
 
 def _process(workflow: Workflow) -> str:

@@ -14,7 +14,7 @@ from workflows.graph.shape import REMOVED
 from workflows.models import Execution, State, Task, Version
 from workflows.models.runs import task_id
 
-from . import definitions, executions, forking, graphs, interventions, transitions
+from . import executions, forking, graphs, interventions, templates, transitions
 
 
 def move_to_version(
@@ -162,7 +162,7 @@ def _arranged_version(version: Version, found: moving.Plan) -> Version:
         workflow=version.workflow,
         number=version.number,
         graph=found.graph.to_json(),
-        template=definitions.template(found.graph),
+        template=templates.template(found.graph),
         sha256=found.graph.sha256(),
         comment=version.comment,
         published_by=version.published_by,

@@ -99,7 +99,9 @@ def _arranged(
         for index, node in enumerate(old.nodes)
     ]
     nodes += [new.nodes[index] for index in added]
-    flows = tuple(Flow(place[flow.source], place[flow.target], flow.when) for flow in new.flows)
+    flows = tuple(
+        replace(flow, source=place[flow.source], target=place[flow.target]) for flow in new.flows
+    )
     return replace(new, nodes=tuple(nodes), flows=flows)
 
 

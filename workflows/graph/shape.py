@@ -25,8 +25,8 @@ class Node:
     """One step. `join`: "every" waits for all incoming flows, "one" for none but the first.
 
     `parent` is the scope that it lies in, `attached_to` the host of a boundary event, `compensates`
-    the activity that this handler undoes: node indexes. `event`, `loop` and `calls` are described
-    in docs/modelling.md.
+    the activity that this handler undoes: node indexes. `event`, `loop`, `calls` and `scope` are
+    described in docs/modelling.md.
     """
 
     key: str
@@ -49,6 +49,7 @@ class Node:
     loop: Mapping[str, Any] = field(default_factory=dict)
     calls: Mapping[str, Any] = field(default_factory=dict)
     compensates: int | None = None
+    scope: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_event_scope(self) -> bool:
@@ -69,16 +70,17 @@ class Node:
 class Flow:
     """A way from node index `source` to node index `target`, taken when `when` (CEL) holds.
 
-    The default flow is taken when no other that has a condition is.
+    The default flow is taken when no other that has a condition is. `name` is for people only.
     """
 
     source: int
     target: int
     when: str = ""
     is_default: bool = False
+    name: str = ""
 
 
-BEYOND_PLAIN = ("event", "loop", "calls", "attached_to", "compensates", "parent")
+BEYOND_PLAIN = ("event", "loop", "calls", "scope", "attached_to", "compensates", "parent")
 _LATER = frozenset({*BEYOND_PLAIN, "is_default"})
 
 
@@ -89,6 +91,11 @@ def _trimmed(data: dict[str, Any]) -> dict[str, Any]:
         for key, value in data.items()
         if key not in _LATER or (value is not None and value is not False and value != {})
     }
+
+
+def _trimmed_flow(flow: Flow) -> dict[str, Any]:
+    data = _trimmed(asdict(flow))
+    return data if flow.name else {key: value for key, value in data.items() if key != "name"}
 
 
 @dataclass(frozen=True)
@@ -152,7 +159,7 @@ class Graph:
         """Plain data that `from_json` turns back into an equal graph."""
         data = {item.name: getattr(self, item.name) for item in fields(self)}
         data["nodes"] = [_trimmed(asdict(node)) for node in self.nodes]
-        data["flows"] = [_trimmed(asdict(flow)) for flow in self.flows]
+        data["flows"] = [_trimmed_flow(flow) for flow in self.flows]
         canonical: dict[str, Any] = json.loads(json.dumps(data))
         return canonical
 

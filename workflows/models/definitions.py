@@ -152,6 +152,7 @@ class TaskDefinition(models.Model):
     event = models.JSONField(_("event"), default=dict, blank=True)
     loop = models.JSONField(_("loop"), default=dict, blank=True)
     calls = models.JSONField(_("calls"), default=dict, blank=True)
+    scope = models.JSONField(_("kind of sub-process"), default=dict, blank=True)
 
     class Meta:
         ordering = ("position", "id")

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from workflows import access, engine
 from workflows.engine import graphs
-from workflows.graph.differences import FLOW, TASK, Difference, differences
+from workflows.graph.differences import ADDED, FLOW, REMOVED, TASK, Difference, differences
 from workflows.graph.shape import Graph
 from workflows.models import Priority, TaskDefinition, Version, Workflow
 
@@ -115,10 +115,13 @@ def _entries(told: Iterable[Difference]) -> list[Entry]:
 
 
 def _line(one: Difference) -> Line:
+    """An entry of an object that is there on one side only is added or removed, not changed."""
     name, dot, inside = one.field.partition(".")
-    return Line(
-        one.what, f"{_label(name)}{dot}{inside}", *(_shown(name, v) for v in (one.old, one.new))
-    )
+    old, new = _shown(name, one.old), _shown(name, one.new)
+    how = one.what
+    if dot and (one.old is None or one.new is None):
+        how = ADDED if one.old is None else REMOVED
+    return Line(how, f"{_label(name)}{dot}{inside}", old, new)
 
 
 def _label(name: str) -> str:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Any
 
 from django.http import Http404, HttpRequest, HttpResponse
@@ -12,6 +13,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access, engine
 from workflows.engine.filtering import key as number
+from workflows.engine.importing import Import
 from workflows.errors import UnknownVersion, WorkflowError, status
 from workflows.graph.validation import Problem
 from workflows.models import LARGEST_DIAGRAM
@@ -32,7 +34,7 @@ def workflow_import(request: HttpRequest) -> HttpResponse:
     if refused:
         return _page(request, {"refused": refused}, 422)
     wants_publishing = bool(request.POST.get("publish"))
-    if wants_publishing and not request.user.has_perm(access.PUBLISH):  # type: ignore[union-attr]
+    if wants_publishing and not request.user.has_perm(access.PUBLISH):
         return _page(request, {"refused": _("Your role does not publish workflows.")}, 403)
     try:
         done = engine.import_bpmn(
@@ -46,8 +48,8 @@ def workflow_import(request: HttpRequest) -> HttpResponse:
         )
     except WorkflowError as error:
         return _page(request, _told(error), status(error))
-    others = [one for one in done.problems if one.field != "diagram"]
-    return _page(request, {"done": done, "findings": done.findings, "others": others}, 200)
+    told = {"done": done, "findings": done.findings, "others": _others(done)}
+    return _page(request, told)
 
 
 @require_safe
@@ -76,6 +78,17 @@ def _content(request: HttpRequest) -> tuple[bytes, str]:
         words = _("The file has %(size)d bytes; at most %(most)d are read. Choose a smaller one.")
         return b"", words % {"size": file.size, "most": LARGEST_DIAGRAM}
     return file.read(), ""
+
+
+def _others(done: Import) -> list[str]:
+    """What keeps the draft from being published beside the findings, by the names of tasks."""
+    names = {task.key: str(task) for task in done.workflow.task_definitions.all()}
+    named = [
+        replace(one, element=names.get(one.element, one.element))
+        for one in done.problems
+        if one.field != "diagram"
+    ]
+    return [str(one) for one in named]
 
 
 def _told(error: WorkflowError) -> dict[str, Any]:
