@@ -181,7 +181,9 @@ def _write_licences() -> None:
 def _licence(folder: Path) -> str:
     told = json.loads((folder / "package.json").read_text())
     head = f"{told['name']} {told['version']} ({told.get('license', 'licence: see below')})"
-    texts = [file.read_text().strip() for file in sorted(folder.iterdir()) if LICENCE.match(file.name)]
+    texts = [
+        file.read_text().strip() for file in sorted(folder.iterdir()) if LICENCE.match(file.name)
+    ]
     return "\n\n".join([head, *texts])
 
 

@@ -7,6 +7,7 @@ from workflows.views import (
     auditing,
     batches,
     comparing,
+    creating,
     editing,
     execution,
     executions,
@@ -94,6 +95,7 @@ urlpatterns: list[URLPattern] = [
     path("approvals/<int:approval_id>/", approvals.approval, name="approval"),
     path("approvals/<int:approval_id>/decide/", approvals.approval_decide, name="approval_decide"),
     path("workflows/", modelling.workflows, name="workflows"),
+    path("workflows/new/", creating.workflow_new, name="workflow_new"),
     path("workflows/import/", importing.workflow_import, name="workflow_import"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
     path(
@@ -101,14 +103,7 @@ urlpatterns: list[URLPattern] = [
         overlaying.version_diagram,
         name="version_diagram",
     ),
-    path("workflows/<str:key>/bpmn/", importing.workflow_bpmn, name="workflow_bpmn"),
-    path(
-        "workflows/<str:key>/versions/<int:a>/compare/<str:b>/",
-        comparing.versions_compared,
-        name="versions_compared",
-    ),
     path("workflows/<str:key>/edit/", editing.workflow_edit, name="workflow_edit"),
-    path("workflows/<str:key>/edit/draft/", editing.workflow_draft, name="workflow_draft"),
     path(
         "workflows/<str:key>/edit/state/",
         editing.workflow_draft_state,
@@ -116,10 +111,14 @@ urlpatterns: list[URLPattern] = [
     ),
     path("workflows/<str:key>/edit/save/", editing.workflow_save, name="workflow_save"),
     path("workflows/<str:key>/edit/problems/", editing.workflow_problems, name="workflow_problems"),
-    path(
-        "workflows/<str:key>/edit/expression/", editing.expression_check, name="expression_check"
-    ),
+    path("workflows/<str:key>/edit/expression/", editing.expression_check, name="expression_check"),
     path("workflows/<str:key>/edit/publish/", editing.workflow_publish, name="workflow_publish"),
+    path("workflows/<str:key>/bpmn/", importing.workflow_bpmn, name="workflow_bpmn"),
+    path(
+        "workflows/<str:key>/versions/<int:a>/compare/<str:b>/",
+        comparing.versions_compared,
+        name="versions_compared",
+    ),
     path("workflows/<str:key>/start/", modelling.workflow_start, name="workflow_start"),
     path("workflows/<str:key>/intake/pause/", intake.intake_pause, name="intake_pause"),
     path("workflows/<str:key>/intake/resume/", intake.intake_resume, name="intake_resume"),

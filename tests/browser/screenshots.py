@@ -47,6 +47,7 @@ PICTURES = {
     "workflow": ("ada", "/workflows/order_processing_v1/"),
     "import": ("linus", "/workflows/import/"),
     "compare": ("ada", "/workflows/order_processing_v1/versions/1/compare/draft/"),
+    "editor": ("linus", "/workflows/order_processing_v1/edit/"),
     "start": ("ada", "/workflows/order_processing_v1/start/"),
     "triggers": ("ada", "/triggers/"),
     "trigger": ("ada", "/triggers/4/"),
@@ -144,6 +145,7 @@ def _open(page: Page, url: str) -> None:
     page.goto(url)
     if page.locator("#live").count():
         expect(page.locator("#live")).to_have_attribute("data-status", "on")
+    expect(page.locator("#editor:not([data-ready])")).to_have_count(0)
     expect(page.locator("#home-loads p, #chain:empty")).to_have_count(0)
 
 

@@ -43,6 +43,8 @@ PAGES = (
     "/workflows/order_processing_v1/",
     "/workflows/import/",
     "/workflows/order_processing_v1/versions/1/compare/draft/",
+    "/workflows/new/",
+    "/workflows/order_processing_v1/edit/",
     "/workflows/order_processing_v1/start/",
     "/workflows/invoice_intake_v1/start/",
     "/triggers/",

@@ -158,6 +158,7 @@ def tree() -> dict[str, str]:
     return {
         **kinds(),
         "agent": _("Agent"),
+        "human": _("Approval"),
         "timer": _("Timer"),
         "message": _("Message"),
         "signal": _("Signal"),
@@ -176,13 +177,13 @@ def tree() -> dict[str, str]:
 
 
 def workforce() -> dict[str, str]:
-    """What is said of who could do a task; %s stands for agents or a key."""
+    """What is said of who could do a task; {who} stands for agents or a key."""
     return {
-        "can": _("Can do it now: %s"),
+        "can": _("Can do it now: {who}"),
         "anyone": _("Any agent may get it: name an agent, a role or a capability."),
-        "unknown": _("No agent is registered as “%s”."),
+        "unknown": _("No agent is registered as “{who}”."),
         "nobody": _("No agent has this role with all these capabilities."),
-        "asleep": _("Who could do it is not active: %s"),
+        "asleep": _("Who could do it is not active: {who}"),
     }
 
 

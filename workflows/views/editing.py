@@ -11,23 +11,24 @@ from django.http import HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.urls import NoReverseMatch, reverse
 from django.utils.translation import gettext as _
-from django.views.decorators.http import require_GET, require_http_methods, require_POST, require_safe
+from django.views.decorators.http import (
+    require_GET,
+    require_http_methods,
+    require_POST,
+    require_safe,
+)
 
 from workflows import access, engine, errors
 from workflows.engine import checking, graphs
 from workflows.engine.filtering import key as number
 from workflows.graph import expressions
-from workflows.graph.differences import Difference, differences
-from workflows.graph.shape import Graph
 from workflows.models import LARGEST_DIAGRAM, Workflow
 
 from . import diagram_texts
 from .asking import done
+from .comparing import Changes, changes
 from .modelling import found
 from .refusals import answered
-
-BPMN = "application/xml; charset=utf-8"
-CHANGES_SHOWN = 12
 
 
 @require_safe
@@ -44,7 +45,6 @@ def workflow_edit(request: HttpRequest, key: str) -> HttpResponse:
         "may_publish": access.may_any(request.user, (access.PUBLISH,)),
         "groups": Group.objects.order_by("name").values_list("name", flat=True),
         "callable": Workflow.objects.filter(published__isnull=False).only("key", "name"),
-        "problems": _problems(*checking.draft(workflow)),
         "agents_url": _agents_url(),
         "roles": diagram_texts.ROLES,
         "addable": diagram_texts.addable(),
@@ -57,20 +57,14 @@ def workflow_edit(request: HttpRequest, key: str) -> HttpResponse:
     return render(request, "workflows/editor/edit.html", context)
 
 
-@require_safe
-@access.requires(access.SEE, access.EDIT)
-@answered
-def workflow_draft(request: HttpRequest, key: str) -> HttpResponse:
-    """The draft's BPMN document."""
-    return HttpResponse(engine.diagram_of(found(key)), content_type=BPMN)
-
-
 @require_GET
 @access.requires(access.SEE, access.EDIT)
 @answered
 def workflow_draft_state(request: HttpRequest, key: str) -> HttpResponse:
-    """The draft's document with its revision and problems."""
+    """The draft's document with its revision and problems; with `brief` the revision alone."""
     workflow = found(key)
+    if "brief" in request.GET:
+        return JsonResponse({"revision": workflow.revision})
     document = engine.diagram_of(workflow).decode()
     told = _problems(*checking.draft(workflow))
     return JsonResponse({"xml": document, "revision": workflow.revision, "problems": told})
@@ -144,13 +138,11 @@ def workflow_publish(request: HttpRequest, key: str) -> HttpResponse:
 def _ask(
     request: HttpRequest, workflow: Workflow, *, problems: Sequence[Any], status: int = 200
 ) -> HttpResponse:
-    changes = _changes(workflow)
     context = {
         "workflow": workflow,
         "revision": workflow.revision,
         "problems": problems,
-        "changes": changes[:CHANGES_SHOWN],
-        "more": max(0, len(changes) - CHANGES_SHOWN),
+        "changes": _changes(workflow),
         "comment": request.POST.get("comment", ""),
     }
     is_part = getattr(request, "htmx", False)
@@ -158,33 +150,11 @@ def _ask(
     return render(request, page, context, status=status)
 
 
-def _changes(workflow: Workflow) -> list[str]:
+def _changes(workflow: Workflow) -> Changes | None:
+    """What is new since the published version; None without one."""
     if workflow.published_id is None:
-        return []
-    old, new = graphs.of(workflow.published_id), engine.compiled(workflow)
-    return [in_words(one) for one in differences(_plain(old), _plain(new))]
-
-
-def _plain(graph: Graph) -> Graph:
-    """As it reads back from storage: what is compared must not differ by its Python types."""
-    return Graph.from_json(graph.to_json())
-
-
-def in_words(one: Difference) -> str:
-    """A difference in one line: "Charge: timeout_seconds 30 → 60"."""
-    name = one.name or one.key or _("Workflow")
-    subject = f"{name} → {one.target_name or one.target}" if one.target else name
-    if one.what == "added":
-        return _("%(subject)s: new") % {"subject": subject}
-    if one.what == "removed":
-        return _("%(subject)s: removed") % {"subject": subject}
-    was, now = (_short(value) for value in (one.old, one.new))
-    return f"{subject}: {one.field} {was} → {now}"
-
-
-def _short(value: Any) -> str:
-    text = "–" if value in (None, "", [], {}) else json.dumps(value, ensure_ascii=False)
-    return text if len(text) <= 60 else f"{text[:59]}…"
+        return None
+    return changes(graphs.of(workflow.published_id), engine.compiled(workflow))
 
 
 def _problems(problems: Sequence[Any], findings: Sequence[Any] = ()) -> list[dict[str, str]]:

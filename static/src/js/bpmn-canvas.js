@@ -27,6 +27,7 @@ const USES = ["taken", "active", "skipped"];
 const SVG = "http://www.w3.org/2000/svg";
 const LARGEST_FIT = 1; // a diagram of two steps is not blown up
 const MARGIN = 28; // pixels
+export const READABLE = 0.7; // a longer diagram is not shrunk further when it is opened
 const STEP = 1.2;
 
 export class BpmnCanvas {
@@ -53,7 +54,7 @@ export class BpmnCanvas {
     await fontsReady();
     for (const known of [this.#marks, this.#badges, this.#uses]) known.clear();
     const { warnings } = await this.#viewer.importXML(xml);
-    this.zoom("fit");
+    fit(this.service("canvas"), { least: READABLE });
     return warnings;
   }
 
@@ -137,14 +138,24 @@ export class BpmnCanvas {
   }
 }
 
-/** The whole diagram with a margin, in the middle of what is not covered at the left; not larger than it is. */
-export function fit(canvas, left = 0) {
+/**
+ * The whole diagram with a margin, not larger than it is, in the middle of what is not covered at the left
+ * (`left`, pixels). `least` is the smallest scale: a diagram that is longer then begins at the left.
+ */
+export function fit(canvas, { left = 0, least = 0 } = {}) {
   canvas.resized();
   const { inner, outer } = canvas.viewbox();
   if (!outer.width || !inner.width) return;
-  const scale = Math.min(LARGEST_FIT, (outer.width - left - 2 * MARGIN) / inner.width, (outer.height - 2 * MARGIN) / inner.height);
-  const [width, height] = [outer.width / scale, outer.height / scale];
-  canvas.viewbox({ x: inner.x - (width + left / scale - inner.width) / 2, y: inner.y - (height - inner.height) / 2, width, height });
+  const [room, height] = [outer.width - left - 2 * MARGIN, outer.height - 2 * MARGIN];
+  const scale = Math.max(least, Math.min(LARGEST_FIT, room / inner.width, height / inner.height));
+  const spare = Math.max(0, room - inner.width * scale) / 2;
+  const above = Math.max(0, height - inner.height * scale) / 2;
+  canvas.viewbox({
+    x: inner.x - (left + MARGIN + spare) / scale,
+    y: inner.y - (MARGIN + above) / scale,
+    width: outer.width / scale,
+    height: outer.height / scale,
+  });
 }
 
 /** The wheel scrolls the page; with Ctrl (or two fingers apart) it zooms the diagram. */

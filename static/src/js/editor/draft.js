@@ -11,8 +11,8 @@ export class Draft {
   #conflict = null;
 
   /** told: { status(name, text), saved(answer), conflict(answer), refused(answer) } */
-  constructor({ url, revision, key, token, serialize, told }) {
-    Object.assign(this, { url, revision, token, serialize, told });
+  constructor({ url, key, token, serialize, told }) {
+    Object.assign(this, { url, revision: null, token, serialize, told });
     this.place = `signalbox-draft:${key}`;
     this.#saved = this.#changes;
     addEventListener("beforeunload", (event) => this.isDirty && event.preventDefault());
@@ -45,6 +45,7 @@ export class Draft {
   resolve(revision, { isDirty }) {
     this.#conflict = null;
     this.revision = revision;
+    clearTimeout(this.#timer);
     if (isDirty) this.changed();
     else this.#isAsSaved(this.#changes);
   }

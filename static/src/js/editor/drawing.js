@@ -4,6 +4,7 @@ import NavigatedViewer from "bpmn-js/lib/NavigatedViewer";
 import { LOOK } from "../bpmn-look.js";
 import signalbox from "../signalbox-moddle.json";
 import { one } from "../dom.js";
+import { Keys } from "./keys.js";
 
 const words = JSON.parse(one("#diagram-texts")?.textContent || "{}");
 
@@ -125,8 +126,9 @@ class Changes {
 }
 
 const OURS = {
-  __init__: ["menus", "changes"],
+  __init__: ["menus", "changes", "keysOfNew"],
   paletteProvider: ["type", Palette],
   menus: ["type", Menus],
   changes: ["type", Changes],
+  keysOfNew: ["type", Keys],
 };

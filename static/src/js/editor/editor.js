@@ -1,5 +1,5 @@
 // The board, the tree, the properties and the problems around one model; whatever changes it is saved.
-import { describe, fit } from "../bpmn-canvas.js";
+import { describe, fit, READABLE } from "../bpmn-canvas.js";
 import { fontsReady } from "../bpmn-look.js";
 import { all, one, onClick } from "../dom.js";
 import { expressionChecks } from "./checks.js";
@@ -18,6 +18,7 @@ export class Editor {
   #selected = null; // the element; null: the workflow itself
   #drawing = 0;
   #serverProblems = [];
+  #mustLook = false;
 
   constructor(root) {
     this.root = root;
@@ -28,17 +29,16 @@ export class Editor {
     this.model = new Model(this.board);
     const onPick = (id) => this.pick(id);
     this.panel = new Panel(this.model, one("#panel"), { mayEdit: this.mayEdit, onPick: (element) => this.pick(element.id) });
-    this.tree = new Tree(this.model, one("#tree"), { onPick, onEnter: () => this.toPanel(), onKey: (key) => this.#onTreeKey(key) });
+    this.tree = new Tree(this.model, one("#tree"), { onPick: (id) => this.pick(id, { reveal: true }), onEnter: () => this.toPanel(), onKey: (key) => this.#onTreeKey(key) });
     this.problems = new Problems(this.model, one("#problems"), { onPick: (id) => this.pick(id, { reveal: true, enter: true }) });
     this.workforce = new Workforce(root);
     this.views = views(root);
     this.draft = new Draft({
       url: root.dataset.save,
-      revision: Number(root.dataset.revision),
       key: root.dataset.key,
       token: this.token,
       serialize: () => this.xml(),
-      told: { status: (name) => this.#status(name), saved: (answer) => this.#told(answer.problems), conflict: (answer) => this.#conflict(answer), refused: (answer) => this.#told(answer.problems) },
+      told: { status: (name) => this.#status(name), saved: (answer) => this.#saved(answer), conflict: (answer) => this.#conflict(answer), refused: (answer) => this.#told(answer.problems) },
     });
   }
 
@@ -46,11 +46,12 @@ export class Editor {
     describe(this.paper, this.root.dataset.label);
     await fontsReady();
     const workforce = this.workforce.load();
-    const answer = await fetch(this.root.dataset.diagram);
-    await this.show(await answer.text());
+    const draft = await this.#theirs();
+    this.draft.revision = draft.revision;
+    await this.show(draft.xml);
     this.#listen();
     await workforce;
-    this.#told(JSON.parse(one("#first-problems").textContent));
+    this.#told(draft.problems);
     this.root.dataset.ready = "";
     await this.#offerLeft();
   }
@@ -58,7 +59,7 @@ export class Editor {
   /** Puts a document on the board; what cannot be drawn is said, and the board stays as it is. */
   async show(xml) {
     await this.board.importXML(xml);
-    this.zoom("fit");
+    fit(this.model.service("canvas"), { left: this.#covered(), least: READABLE });
     this.pick(null);
     this.tree.draw();
   }
@@ -148,7 +149,7 @@ export class Editor {
 
   zoom(direction) {
     const canvas = this.model.service("canvas");
-    if (direction === "fit") return fit(canvas, this.#covered());
+    if (direction === "fit") return fit(canvas, { left: this.#covered() });
     canvas.zoom(canvas.zoom() * (direction === "in" ? 1.2 : 1 / 1.2), "auto");
   }
 
@@ -166,6 +167,8 @@ export class Editor {
     onClick("[data-editor-zoom]", (button) => this.zoom(button.dataset.editorZoom));
     this.root.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("dialog-done", () => this.root.dispatchEvent(new CustomEvent("published")));
+    document.addEventListener("signalbox:changed", ({ detail }) => detail.topics?.includes("workflows") && this.#look());
+    document.addEventListener("signalbox:resync", () => this.#look());
     expressionChecks(one("#panel"), this.root.dataset.check, this.token);
   }
 
@@ -178,6 +181,7 @@ export class Editor {
     cancelAnimationFrame(this.#drawing);
     this.#drawing = requestAnimationFrame(() => {
       if (this.#selected && !this.model.element(this.#selected.id)) this.pick(null);
+      this.tree.selected = this.#selected?.id ?? null; // a key may have changed
       this.tree.draw();
       this.panel.refresh();
       this.#tellProblems();
@@ -203,6 +207,32 @@ export class Editor {
     if (what === "element") return element !== null;
     if (what === "node") return element !== null && isNode(element) && targets(this.model, element).length > 0 && canLead(element);
     return true;
+  }
+
+  #saved(answer) {
+    this.#told(answer.problems);
+    if (this.#mustLook) this.#look();
+  }
+
+  /** Something has happened to workflows: is there a newer draft than the one that is shown? */
+  async #look() {
+    this.#mustLook = this.draft.isDirty; // then its being saved finds out
+    if (this.#mustLook || !one("#newer-bar").hidden) return;
+    const answer = await fetch(`${this.root.dataset.state}?brief=1`, { headers: { Accept: "application/json" } }).catch(() => null);
+    if (!answer?.ok) return;
+    const { revision } = await answer.json();
+    if (revision > this.draft.revision && !this.draft.isDirty) one("#newer-bar").hidden = false;
+  }
+
+  /** Shows the newer draft; nothing of one's own is given up, for everything is saved. */
+  async takeNewer() {
+    this.panel.flush();
+    one("#newer-bar").hidden = true;
+    if (this.draft.isDirty) return this.draft.flush(); // which asks
+    const newer = await this.#theirs();
+    await this.show(newer.xml);
+    this.draft.resolve(newer.revision, { isDirty: false });
+    this.#told(newer.problems);
   }
 
   /** What the server says, with what only the page knows. */
@@ -240,6 +270,7 @@ export class Editor {
 
   /** Somebody else has saved: who and what; nothing is lost, whatever is answered. */
   async #conflict(answer) {
+    one("#newer-bar").hidden = true;
     const mine = await this.xml();
     const said = await ask("#conflict-dialog", (form, dialog) => {
       const list = one("[data-changes]", dialog);

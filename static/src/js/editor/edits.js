@@ -41,7 +41,7 @@ function insert(model, source, flow, shape) {
   const modeling = model.service("modeling");
   const start = source.x + source.width + GAP / 2;
   const room = shape.width + GAP;
-  const moving = source.parent.children.filter((each) => each.x >= start && each.waypoints === undefined && each.type !== "label");
+  const moving = source.parent.children.filter((each) => each.x >= start && each.waypoints === undefined);
   if (flow.target.x < source.x + source.width + GAP + room) modeling.createSpace(moving, [], { x: room, y: 0 }, "e", start);
   const place = { x: source.x + source.width + GAP + shape.width / 2, y: source.y + source.height / 2 };
   const after = flow.target;

@@ -1,6 +1,6 @@
 // The panel's fields by name: how each reads its value off an element, and the changes that write one.
 // A text field's value is text, a check box's a boolean, a list of rows a list of [name, text] pairs.
-import { eventOf } from "./model.js";
+import { CEL, eventOf } from "./model.js";
 
 const words = (text) => text.split(/[\s,]+/).filter(Boolean);
 const lines = (object) => Object.entries(object ?? {});
@@ -88,11 +88,13 @@ function reference(type, name) {
 }
 
 const TIMERS = { duration: "timeDuration", at: "timeDate", cycle: "timeCycle" };
+const LITERAL = /^$|^P|^R\d*\/|^\d{4}-/; // a time of ISO 8601; everything else is CEL
 const timerKind = (model, element) => Object.keys(TIMERS).find((kind) => model.definition(element)[TIMERS[kind]]) ?? "duration";
 const timer = (model, element, kind, text) => {
   const at = model.definition(element);
   const properties = Object.fromEntries(Object.values(TIMERS).map((name) => [name, undefined]));
-  return [[at, { ...properties, [TIMERS[kind]]: model.make("bpmn:FormalExpression", { body: text }, at) }]];
+  const language = LITERAL.test(text) ? undefined : CEL;
+  return [[at, { ...properties, [TIMERS[kind]]: model.make("bpmn:FormalExpression", { body: text, language }, at) }]];
 };
 
 function loopMode(model, element) {

@@ -3,9 +3,9 @@ export const CEL = "https://github.com/google/cel-spec";
 
 const KINDS = {
   "bpmn:ServiceTask": "agent",
-  "bpmn:Task": "agent",
+  "bpmn:Task": "pass",
   "bpmn:UserTask": "human",
-  "bpmn:ManualTask": "human",
+  "bpmn:ManualTask": "pass",
   "bpmn:ScriptTask": "pass",
   "bpmn:BusinessRuleTask": "decision",
   "bpmn:SendTask": "throw",
@@ -42,7 +42,13 @@ const EVENTS = {
 };
 
 /** Our kind of an element: as in docs/modelling.md, and "flow", "process" or "note". */
-export const kindOf = (element) => KINDS[element.businessObject?.$type] ?? "note";
+export function kindOf(element) {
+  const object = element.businessObject;
+  const kind = KINDS[object?.$type] ?? "note";
+  return kind === "pass" && namesAgent(object) ? "agent" : kind;
+}
+
+const namesAgent = (object) => Boolean(object.extensionElements?.values?.some((each) => each.$type === "signalbox:TaskDefinition"));
 
 /** The type of the event that an element waits for or sends; "" if none. */
 export function eventOf(element) {

@@ -4,7 +4,7 @@ import { CONDITIONS, FIELDS } from "./fields.js";
 import { kindOf } from "./model.js";
 
 const WAITS = 500; // after a key, until what is typed goes into the diagram
-const RETYPED = { agent: "bpmn:ServiceTask", human: "bpmn:UserTask", decision: "bpmn:BusinessRuleTask", call: "bpmn:CallActivity" };
+const RETYPED = { agent: "bpmn:ServiceTask", human: "bpmn:UserTask", decision: "bpmn:BusinessRuleTask", call: "bpmn:CallActivity", pass: "bpmn:ScriptTask" };
 
 export class Panel {
   #timers = new Map();
@@ -22,8 +22,10 @@ export class Panel {
 
   show(element) {
     this.flush();
+    const isOther = element !== this.element;
     this.element = element;
     this.refresh();
+    if (isOther) this.root.dispatchEvent(new CustomEvent("panel:shown"));
   }
 
   /** What is typed and not yet in the diagram goes into it now. */
@@ -40,7 +42,6 @@ export class Panel {
     for (const field of all("[data-field]", this.form)) if (!hiddenFor(field)) this.#fill(field);
     this.#head(kind);
     this.tell(this.problems);
-    this.root.dispatchEvent(new CustomEvent("panel:shown", { detail: { element, kind } }));
   }
 
   /** The problems of all elements: those of this one stand in its groups. */
@@ -48,7 +49,7 @@ export class Panel {
     this.problems = problems;
     if (!this.element) return;
     const id = kindOf(this.element) === "process" ? "" : this.element.id;
-    const own = problems.filter((each) => each.element === id);
+    const own = problems.filter((each) => each.element === id && each.severity !== "note");
     for (const place of all("[data-problems]", this.form)) {
       const fields = place.dataset.problems.split(" ");
       const told = own.filter((each) => fields.includes(each.field) || (fields.includes("*") && !this.#hasPlace(each.field)));

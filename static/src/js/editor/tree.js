@@ -32,6 +32,7 @@ export class Tree {
     root.addEventListener("click", (event) => this.#click(event));
     root.addEventListener("dblclick", (event) => event.target.closest("[role=treeitem]") && this.onEnter());
     root.addEventListener("keydown", (event) => this.#key(event));
+    root.addEventListener("focusin", (event) => this.#focused(event.target.closest("[role=treeitem]")));
   }
 
   draw() {
@@ -74,14 +75,26 @@ export class Tree {
       ...flows.map((flow) => this.#leaf(flow, level + 1, this.#way(flow))),
     ];
     const isTelling = flows.length > 1 || below.length > flows.length || flows.some((flow) => flow.businessObject.conditionExpression);
-    return this.#leaf(node, level, nameOf(node), below, isTelling);
+    return this.#leaf(node, level, this.#name(node), below, isTelling);
+  }
+
+  /** Events and gateways without a name are called by their kind, tasks by their key. */
+  #name(node) {
+    const isStep = Boolean(node.businessObject.$instanceOf("bpmn:Activity"));
+    return node.businessObject.name || isStep ? nameOf(node) : this.#kind(node);
+  }
+
+  #kind(node) {
+    const [event, kind] = [eventOf(node), kindOf(node)];
+    return ["start", "end"].includes(kind) ? this.labels[kind] : this.labels[event] ?? this.labels[kind] ?? "";
   }
 
   #way(flow) {
     const object = flow.businessObject;
     const condition = object.conditionExpression?.body;
     const isDefault = object.sourceRef?.default === object;
-    const said = [`${this.labels.to} ${nameOf(flow.target)}`, object.name && `“${object.name}”`, condition && `${this.labels.when} ${condition}`, isDefault && this.labels.otherwise];
+    const told = object.name ? `“${object.name}”` : condition && `${this.labels.when} ${condition}`;
+    const said = [`${this.labels.to} ${this.#name(flow.target)}`, told, isDefault && this.labels.otherwise];
     return said.filter(Boolean).join(" ");
   }
 
@@ -110,8 +123,9 @@ export class Tree {
     const turn = document.createElement("span");
     turn.className = "tree-turn";
     if (hasMore) turn.append(icon("chevron-right"));
-    const name = Object.assign(document.createElement("span"), { className: "tree-name", textContent: text });
-    const sub = Object.assign(document.createElement("span"), { className: "tree-kind", textContent: kind === "flow" ? "" : this.labels[eventOf(element)] ?? this.labels[kind] ?? "" });
+    const name = Object.assign(document.createElement("span"), { className: "tree-name", textContent: text, title: text });
+    const sub = Object.assign(document.createElement("span"), { className: "tree-kind", textContent: kind === "flow" ? "" : this.#kind(element) });
+    if (sub.textContent === text) sub.textContent = "";
     const count = Object.assign(document.createElement("span"), { className: "tree-problems", hidden: true });
     line.append(turn, icon(EVENT_ICONS[eventOf(element)] ?? ICONS[kind] ?? "info"), name, sub, count);
     return line;
@@ -161,6 +175,11 @@ export class Tree {
     if (event.target.closest(".tree-turn")) return this.#expand(item, item.getAttribute("aria-expanded") !== "true");
     this.onPick(item.dataset.id);
     item.focus();
+  }
+
+  /** What the keyboard is on is what is selected. */
+  #focused(item) {
+    if (item && item.dataset.id !== this.selected) this.onPick(item.dataset.id);
   }
 
   #key(event) {

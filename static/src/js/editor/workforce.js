@@ -34,9 +34,9 @@ export class Workforce {
     const active = found.filter((each) => each.is_active);
     const names = active.map((each) => each.name).join(", ");
     if (wanted.agent && !found.length) return this.#flaw("unknown", wanted.agent);
-    if (!wanted.agent && !wanted.role && !wanted.capabilities.length) return this.#flaw("anyone", "");
+    if (!wanted.agent && !wanted.role && !wanted.capabilities.length) return { ...this.#flaw("anyone", ""), isNews: false }; // the server says so
     if (!active.length) return this.#flaw(found.length ? "asleep" : "nobody", found.map((each) => each.name).join(", "));
-    return { isFlaw: false, text: this.texts.can.replace("%s", names) };
+    return { isFlaw: false, text: this.texts.can.replace("{who}", names) };
   }
 
   /** Notes for the list of problems: they keep nothing from being published. */
@@ -45,12 +45,12 @@ export class Workforce {
     const tasks = model.service("elementRegistry").filter((each) => isNode(each) && kindOf(each) === "agent");
     return tasks.flatMap((task) => {
       const told = this.told(model, task);
-      return told?.isFlaw ? [{ element: task.id, field: "agent", message: told.text, severity: "note" }] : [];
+      return told?.isFlaw && told.isNews ? [{ element: task.id, field: "agent", message: told.text, severity: "note" }] : [];
     });
   }
 
   #flaw(name, subject) {
-    return { isFlaw: true, text: this.texts[name].replace("%s", subject) };
+    return { isFlaw: true, isNews: true, text: this.texts[name].replace("{who}", subject) };
   }
 
   #offer() {
