@@ -38,6 +38,12 @@ def document(version: Version) -> Document:
     return _written(json.dumps(describing.definition_of_version(source, graphs.of(published))))
 
 
+def digest(version: Version) -> str:
+    """Of the document that a version was published with; "" when it had none."""
+    stored = _stored(version.arranges_id or version.pk)
+    return stored.sha256 if stored else ""
+
+
 def trace(version: Version) -> Trace:
     """Where the graph of a version lies in its document."""
     known = _TRACES.get(version.pk)

@@ -41,10 +41,13 @@ def version_diagram(request: HttpRequest, key: str, number: int) -> HttpResponse
 
 
 def address(workflow: Workflow, version: Version) -> str:
-    """Where a browser finds a version's document, and may keep it for good."""
-    version.workflow = workflow
+    """Where a browser finds a version's document; it may keep one that was published for good.
+
+    One that has to be laid out first is not waited for here.
+    """
     path = reverse("version_diagram", args=[workflow.key, version.number])
-    return f"{path}?sha256={traces.document(version).sha256}"
+    digest = traces.digest(version)
+    return f"{path}?sha256={digest}" if digest else path
 
 
 @require_safe
