@@ -22,6 +22,7 @@ from workflows.views import (
     modelling,
     moving,
     operating,
+    overlaying,
     repairing,
     searching,
     streaming,
@@ -39,6 +40,16 @@ urlpatterns: list[URLPattern] = [
     path("executions/<int:execution_id>/live/", execution.execution_live, name="execution_live"),
     path(
         "executions/<int:execution_id>/at/<int:seq>/", execution.execution_at, name="execution_at"
+    ),
+    path(
+        "executions/<int:execution_id>/overlay/",
+        overlaying.execution_overlay,
+        name="execution_overlay",
+    ),
+    path(
+        "executions/<int:execution_id>/overlay/<int:seq>/",
+        overlaying.execution_overlay_at,
+        name="execution_overlay_at",
     ),
     path(
         "executions/<int:execution_id>/verify/", auditing.execution_verify, name="execution_verify"
@@ -100,6 +111,11 @@ urlpatterns: list[URLPattern] = [
     path("workflows/new/", creating.workflow_new, name="workflow_new"),
     path("workflows/import/", importing.workflow_import, name="workflow_import"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
+    path(
+        "workflows/<str:key>/versions/<int:number>/diagram/",
+        overlaying.version_diagram,
+        name="version_diagram",
+    ),
     path("workflows/<str:key>/edit/", editing.workflow_edit, name="workflow_edit"),
     path(
         "workflows/<str:key>/edit/state/",

@@ -74,13 +74,7 @@ ADMIN = (
     "/admin/agents/agent/",
 )
 BAD = ("serious", "critical")
-# By an outline; the diagram's steps, by a thicker edge than their neighbours have.
-SHOWS_FOCUS = """() => {
-    const edge = (node) => parseFloat(getComputedStyle(node.querySelector(".box")).strokeWidth);
-    const [now, others] = [document.activeElement, document.querySelectorAll(".node:not(:focus)")];
-    if (now.matches(".node")) return edge(now) > edge(others[0]);
-    return getComputedStyle(now).outlineStyle !== "none";
-}"""
+SHOWS_FOCUS = "getComputedStyle(document.activeElement).outlineStyle !== 'none'"
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 

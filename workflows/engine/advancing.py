@@ -156,6 +156,8 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     except InvalidExpression as error:
         broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
         return failed(work, broken, again=False)
+    told = {"reason": result.reason} if result.reason else {}
+    told |= graphs.way(graph, work.position, step.targets)
     return {
         "to": "completed",
         "output": dict(result.output),
@@ -163,7 +165,7 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
         "routed_on": work.variables_version if step.reads_variables else None,
         "targets": [task_id(work.execution_id, target) for target in step.targets],
         "actor": result.by,
-        "data": {"reason": result.reason} if result.reason else None,
+        "data": told or None,
     }
 
 

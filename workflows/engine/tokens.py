@@ -298,6 +298,7 @@ def _routed(run: Run, work: Work, result: Result) -> dict[str, Any]:
 def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     seq = seq_of(work.task_id)
     assigned: Mapping[str, Any] = {}
+    told = {"reason": result.reason} if result.reason else {}
     try:
         moved = _onwards(run, work, seq, result)
     except InvalidExpression as error:
@@ -306,6 +307,7 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     for move in moved:
         if isinstance(move, moves.Completed) and move.seq == seq:
             assigned = move.assigned
+            told |= writing.way(run.graph, work.position, move)
         else:
             run.moves.append(move)
     run.reported.add(work.task_id)
@@ -320,7 +322,7 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
         "routed_on": None,
         "targets": [],
         "actor": result.by,
-        "data": {**({"reason": result.reason} if result.reason else {}), **result.told} or None,
+        "data": told | result.told or None,
     }
 
 

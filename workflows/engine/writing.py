@@ -144,6 +144,8 @@ class Page:
             case moves.Completed(seq, output, assigned):
                 run.assigned |= assigned
                 changed: dict[str, Any] = {"set": dict(assigned)} if assigned else {}
+                if row := self.rows.get(run.id_of(seq)):
+                    changed |= way(run.graph, row.node, move)
                 self._end(run, seq, State.COMPLETED, changed, output=dict(output))
             case moves.Cancelled(seq, reason):
                 self._end(run, seq, State.CANCELLED, {"reason": reason})
@@ -348,6 +350,11 @@ class Page:
 
 
 ENDING = (moves.Completed, moves.Cancelled, moves.Failed, moves.Caught)
+
+
+def way(graph: Graph, node: int, move: moves.Completed) -> dict[str, Any]:
+    """For the audit: where the token of a task that is done has gone, as `graphs.way` tells it."""
+    return graphs.way(graph, node, [graph.flows[flow].target for flow in move.flows])
 
 
 def _run(run: Run, opened: int) -> dict[str, Any]:

@@ -96,7 +96,7 @@ def finish(game: Game, seq: int, output: Mapping[str, Any]) -> None:
         scopes.clear(game, seq, "skipped")
     scopes.close(game, seq, is_done=True)
     game.assign(assigned)
-    game.moves.append(Completed(seq, output, assigned))
+    game.moves.append(Completed(seq, output, assigned, flows))
     if is_instance:
         _round(game, activity.scope, activity.index or 0, output)
         return

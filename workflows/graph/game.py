@@ -49,7 +49,9 @@ class Game:
     def send(self, flows: tuple[int, ...], scope: int) -> None:
         """Put a token on each flow."""
         self.scope(scope).live += len(flows)
+        taken = self.marking.taken
         for flow in flows:
+            taken[flow] = taken.get(flow, 0) + 1
             target = self.graph.nodes[self.graph.flows[flow].target]
             (self.last if target.kind == "throw" else self.queue).append((flow, scope))
 

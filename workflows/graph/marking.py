@@ -70,7 +70,10 @@ class Handler:
 
 @dataclass(slots=True)
 class Marking:
-    """All of it. `priority` holds for all tasks of a run that was started with one."""
+    """All of it. `priority` holds for all tasks of a run that was started with one.
+
+    `taken` counts the tokens that have gone on each flow so far.
+    """
 
     next: int = 1
     open: dict[int, Activity] = field(default_factory=dict)
@@ -78,6 +81,7 @@ class Marking:
     parked: dict[tuple[int, int], dict[int, int]] = field(default_factory=dict)
     armed: dict[int, Handler] = field(default_factory=dict)
     visits: dict[int, int] = field(default_factory=dict)
+    taken: dict[int, int] = field(default_factory=dict)
     ended: bool = False
     priority: int | None = None
 
@@ -98,6 +102,7 @@ class Marking:
             ],
             "armed": [_packed_handler(number, one) for number, one in self.armed.items()],
             "visits": [[node, count] for node, count in self.visits.items()],
+            "taken": [[flow, count] for flow, count in self.taken.items()],
             "ended": self.ended,
             "priority": self.priority,
         }
@@ -113,6 +118,7 @@ class Marking:
             parked={(scope, node): dict(flows) for scope, node, flows in data.get("parked", ())},
             armed={number: Handler(*rest) for number, *rest in data.get("armed", ())},
             visits=dict(data.get("visits", ())),
+            taken=dict(data.get("taken", ())),
             ended=data.get("ended", False),
             priority=data.get("priority"),
         )

@@ -42,6 +42,7 @@ ICONS = (
     "circle-question-mark",
     "circle-slash",
     "circle-x",
+    "crosshair",
     "clock",
     "download",
     "footprints",

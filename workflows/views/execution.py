@@ -16,11 +16,12 @@ from workflows.audit import rebuild
 from workflows.audit.rebuild import Row
 from workflows.engine import tokens
 from workflows.engine.explaining import Surroundings
+from workflows.graph.retry import IN_DOUBT
 from workflows.graph.shape import SCOPE, Node
 from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
-from . import past
+from . import overlaying, past
 from .drawing import drawn
 from .executions import waits_for_people
 from .explaining import explained, waits
@@ -29,6 +30,8 @@ from .refusals import answered
 from .timeline import timeline
 
 EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN, FORKS_SHOWN = 2000, 100, 500, 10
+LEGEND = (State.PENDING, State.RUNNING, State.PAUSED, State.COMPLETED, State.FAILED, IN_DOUBT,
+          State.CANCELLED)  # fmt: skip
 WITHOUT_WEIGHT = ("version__graph", "version__template", "workflow__input_schema")
 
 
@@ -39,7 +42,10 @@ def execution(request: HttpRequest, execution_id: int) -> HttpResponse:
     """The page; with `at`, for who may read the audit, as it was after that audit row."""
     if request.GET.get("at") and not request.user.has_perm(access.AUDIT):
         messages.info(request, _("This is the present: your role does not show the past."))
-    return render(request, "workflows/execution.html", _context(request, execution_id))
+    context = _context(request, execution_id)
+    run = context["execution"]
+    shown = {"diagram": overlaying.address(run.workflow, run.version), "legend": LEGEND}
+    return render(request, "workflows/execution.html", context | shown)
 
 
 @require_safe
@@ -168,6 +174,7 @@ def _parts(
 ) -> dict[str, Any]:
     """What every part shows, as it is now or as it was at a moment of the past."""
     then = moment.picture if moment else None
+    has_canvas = "canvas" in request.GET  # then the browser draws
     shown = past.as_they_were(tasks, then, moment.row.at) if moment and then else tasks
     variables = then.variables if then else run.variables
     until = then.seq if then else None
@@ -181,7 +188,9 @@ def _parts(
         "variables": variables,
         "actions": actions(request.user, run),
         "caught": _caught(run, tasks),
-        "drawing": drawn(run.version_id, shown, variables, _passed(told, until)),
+        "drawing": None
+        if has_canvas
+        else drawn(run.version_id, shown, variables, _passed(told, until)),
         "timeline": timeline(
             tasks, told[-EVENTS_READ:], moment.row.at if moment and then else None
         ),

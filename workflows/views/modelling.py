@@ -17,6 +17,7 @@ from workflows.errors import IntakePaused, InvalidInput, UnknownWorkflow
 from workflows.forms import StartForm
 from workflows.models import Priority, Workflow
 
+from . import overlaying
 from .drawing import drawn
 from .refusals import answered
 
@@ -47,6 +48,7 @@ def workflow(request: HttpRequest, key: str) -> HttpResponse:
         "shown": shown,
         "graph": graph,
         "drawing": drawn(shown.pk) if shown else None,
+        "diagram": overlaying.address(one, shown) if shown else "",
         "versions": _versions(one)[:VERSIONS_SHOWN],
         "runs": charts.latest_runs([one.pk]).get(one.pk, []),
         "starters": one.starters.order_by("kind", "pk"),
