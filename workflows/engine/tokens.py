@@ -322,7 +322,7 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
         "routed_on": None,
         "targets": [],
         "actor": result.by,
-        "data": told | result.told or None,
+        "data": {**told, **result.told} or None,
     }
 
 
