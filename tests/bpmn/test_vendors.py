@@ -189,6 +189,6 @@ def test_a_condition_without_exact_translation_stays_as_it_is_and_is_named() -> 
     drawn = [el("exclusiveGateway", "g"), el("task", "a"), flow("g", "a", when)]
     assert one(*drawn, unsupported=1)["depends_on"] == [{"task": "g", "when": when}]
     assert (
-        "f: The condition “${order.isPaid()}” has no exact translation to CEL"
+        "g-a: The condition “${order.isPaid()}” has no exact translation to CEL"
         in findings(*drawn)[0]
     )

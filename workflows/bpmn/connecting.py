@@ -107,6 +107,9 @@ class Connections:
             self.source.note(flow, f"The condition does not count: it is {why}.")
         elif when:
             item["when"] = when
+        elif not is_default and local(start) == "exclusiveGateway" and len(self.out_of[start]) > 1:
+            what = "It has no condition: it is taken unless a way before it in the file is."
+            self.source.note(flow, what)
         if is_default and not is_free:
             item["default"] = True
         if start in self._choices and not is_free and (place := self._place[flow]):

@@ -18,8 +18,6 @@ from .source import extension as first_extension
 
 __all__ = ["BpmnError", "Finding", "Reading", "read"]
 
-_USED = frozenset({"message", "signal", "error", "escalation"})
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -52,8 +50,7 @@ def read(data: bytes, *, process: str | None = None) -> Reading:
     between = list(links.write(walk.tasks))
     definition = _whole(source, chosen)
     definition["tasks"] = [*walk.tasks.values(), *walk.inner, *between]
-    used = [one for one in source.root if local(one) in _USED]
-    foreign.name_all(source, chosen, used)
+    foreign.name_all(source, chosen)
     return Reading(definition, _ordered(source), _lines(source, walk.tasks))
 
 

@@ -107,6 +107,7 @@ class Source:
         self.root, self._lines = file.root, file.lines
         self.findings: list[Finding] = []
         self.by_id: dict[str, etree._Element] = {}
+        self.used: dict[etree._Element, None] = {}  # what the process refers to beside itself
         self.readable = MOST_EXPRESSIONS  # characters of expressions that are still translated
         for element in file.lines:
             given = element.get("id")
