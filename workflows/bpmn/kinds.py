@@ -133,6 +133,16 @@ DRAWN: Final = frozenset(
         "outputSet",
     }
 )
+OWNERS: Final = NODES | {
+    "sequenceFlow",
+    "process",
+    "message",
+    "signal",
+    "error",
+    "escalation",
+    "lane",
+    "participant",
+}
 ROLES: Final = frozenset({"resourceRole", "performer", "humanPerformer", "potentialOwner"})
 
 # The attributes of all elements in BPMN's schema.

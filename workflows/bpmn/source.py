@@ -11,6 +11,7 @@ from workflows.errors import BpmnError
 
 from . import keys
 from .findings import NOTE, UNSUPPORTED, Finding
+from .kinds import OWNERS, SCOPES
 from .parsing import Parsed
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -100,6 +101,25 @@ def is_true(element: etree._Element, name: str, default: bool = False) -> bool:
     return default if given is None else given.strip() in ("true", "1")
 
 
+def _owner(element: etree._Element) -> etree._Element:
+    """The step, flow or definition that a part of it belongs to."""
+    owner = element
+    while owner.getparent() is not None and not _stands_alone(owner):
+        owner = owner.getparent()
+    if owner is not element and owner.getparent() is None:
+        named = (one for one in (element, *element.iterancestors()) if one.get("id"))
+        return next(named, owner)
+    return owner
+
+
+def _stands_alone(element: etree._Element) -> bool:
+    if local(element) in OWNERS:
+        return True
+    holder = local(element.getparent())
+    is_part = local(element).endswith("Characteristics")
+    return bool(element.get("id")) and holder in ("process", *SCOPES) and not is_part
+
+
 class Source:
     """The parsed file. Raises BpmnError when two elements have the same id."""
 
@@ -162,9 +182,7 @@ class Source:
     def _add(
         self, element: etree._Element, what: str, at: etree._Element | None, severity: str
     ) -> None:
-        owner = element
-        while owner.get("id") is None and owner.getparent() is not None:
-            owner = owner.getparent()
+        owner = _owner(element)
         line = self.line(element if at is None else at)
         self.findings.append(Finding(owner.get("id") or "", name_of(owner), line, what, severity))
 
