@@ -60,11 +60,6 @@ def child(element: etree._Element, name: str) -> etree._Element | None:
     return next(element.iterchildren(bpmn(name)), None)
 
 
-def within(element: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """The BPMN elements with one of these names at any depth, in the order of the file."""
-    return iter(element.iter(*map(bpmn, names)))
-
-
 def extensions(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """The elements in its `extensionElements` with one of these `{namespace}name`s, or all."""
     for holder in element.iterchildren(bpmn("extensionElements")):
@@ -101,6 +96,15 @@ def is_true(element: etree._Element, name: str, default: bool = False) -> bool:
     return default if given is None else given.strip() in ("true", "1")
 
 
+def _held(root: etree._Element) -> set[etree._Element]:
+    """The elements that extensions hold: they are not BPMN's, whatever they are called."""
+    found: set[etree._Element] = set()
+    for holder in root.iter(bpmn("extensionElements")):
+        if holder not in found:
+            found.update(holder.iterdescendants(etree.Element))
+    return found
+
+
 def _owner(element: etree._Element) -> etree._Element:
     """The step, flow or definition that a part of it belongs to."""
     owner = element
@@ -129,14 +133,23 @@ class Source:
         self.by_id: dict[str, etree._Element] = {}
         self.used: dict[etree._Element, None] = {}  # what the process refers to beside itself
         self.readable = MOST_EXPRESSIONS  # characters of expressions that are still translated
+        self._foreign = _held(self.root)
         for element in file.lines:
             given = element.get("id")
-            if given is not None and local(element):
+            if given is not None and local(element) and element not in self._foreign:
                 self._know(given.strip(), element)
 
     @cached_property
     def _numbers(self) -> dict[etree._Element, int]:
         return {element: number for number, element in enumerate(self._lines, 1)}
+
+    def within(self, element: etree._Element, *names: str) -> Iterator[etree._Element]:
+        """The BPMN elements with one of these names at any depth, in the order of the file; not
+        those that extensions hold.
+        """
+        for one in element.iter(*map(bpmn, names)):
+            if one not in self._foreign:
+                yield one
 
     def line(self, element: etree._Element) -> int:
         """The line from 1 on which it begins."""
