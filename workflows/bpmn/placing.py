@@ -1,9 +1,11 @@
-"""New shapes and edges in a diagram that somebody has drawn: near their neighbours, on free ground."""
+"""New shapes and edges in a diagram that somebody has drawn: beside their neighbours."""
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -16,7 +18,7 @@ from .vocabulary import DC, NODE_TAGS, SCOPE_TAGS, bpmn, local
 
 GAP, STEP, MOST = 60.0, 20.0, 200  # to a neighbour; between places that are tried; tries
 PAD = 20.0
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 
 def draw(document: Document, fresh: Iterable[Element]) -> None:
@@ -289,7 +291,7 @@ def _crossed(path: Sequence[Point], others: Iterable[Box]) -> int:
     """How many boxes a path runs through."""
     count = 0
     for box in others:
-        for (x1, y1), (x2, y2) in zip(path, path[1:], strict=False):
+        for (x1, y1), (x2, y2) in itertools.pairwise(path):
             part = Box(min(x1, x2), min(y1, y2), abs(x1 - x2), abs(y1 - y2))
             if _overlap(part, box, -1):
                 count += 1
