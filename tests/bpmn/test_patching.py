@@ -192,3 +192,8 @@ def test_an_untouched_tree_is_written_as_it_came(encoding: str) -> None:
         assert data.decode(encoding) == text
     else:
         assert Splice(data).written() == data
+
+
+def test_a_file_of_somebody_else_says_the_same_when_it_is_written_anew() -> None:
+    definition = reader.read(FOREIGN).definition
+    assert difference(reader.read(write(definition)).definition, definition) == []
