@@ -17,7 +17,7 @@ from workflows.errors import BpmnError
 from workflows.graph.shape import Graph
 
 QUICKLY = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
