@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import copy
 from collections import Counter, deque
 from collections.abc import Callable, Mapping, Sequence
@@ -9,7 +10,7 @@ from typing import Any
 
 from workflows.errors import DecisionFailed, InvalidExpression, InvalidInput
 
-from . import ad_hoc, decisions, moves, routing, tokens
+from . import ad_hoc, decisions, gateways, moves, routing, structure, tokens
 from .dry_run import (
     ABSENT,
     BROKEN,
@@ -24,8 +25,8 @@ from .dry_run import (
     Step,
 )
 from .game import Game
-from .marking import Marking
-from .shape import DECISION, Graph
+from .marking import BODY, INCIDENT, Marking
+from .shape import DECISION, EVENT_GATEWAY, Graph
 
 MAX_CHOICES = 500
 MAX_BY_ITSELF = 1_000  # decisions made and messages delivered after one choice
@@ -276,6 +277,7 @@ class _Tokens:
                 self._opened(move)
             case moves.Completed(seq, output, assigned):
                 run.steps[seq].state, run.steps[seq].output = DONE, output
+                self._left(run.steps[seq], output)
                 self._tell(seq, "completed", set=sorted(assigned))
             case moves.Cancelled(seq, reason):
                 run.steps[seq].state = GONE
@@ -302,6 +304,22 @@ class _Tokens:
                 run.tell("ended", None)
             case moves.Stuck(nodes):
                 run.fail(stuck([run.graph.nodes[node].name for node in nodes]))
+
+    def _left(self, step: Step, output: Mapping[str, Any]) -> None:
+        """Note the ways that a token took out of a step.
+
+        Rounds of a loop lead nowhere themselves; from an event gateway the event chosen leads on.
+        """
+        run = self.run
+        around = run.steps.get(step.scope)
+        is_round = around is not None and around.role == BODY
+        if is_round or step.role == INCIDENT or run.node(step).kind == EVENT_GATEWAY:
+            return
+        exits = structure.of(run.graph).exits[step.node]
+        seen = {**step.input, **run.variables}
+        with contextlib.suppress(InvalidExpression):
+            gone = gateways.chosen(run.graph, step.node, exits, seen, output)
+            run.passed.setdefault(step.node, set()).update(gone)
 
     def _opened(self, move: moves.Opened) -> None:
         run, node = self.run, self.run.graph.nodes[move.node]
