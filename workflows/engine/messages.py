@@ -1,8 +1,8 @@
 """Carries between executions: messages, signals, calls of workflows and their answers.
 
 Each is a row that was written with the step it came from. Whoever deletes the row carries it out in
-the same transaction, so it happens once, after a crash too: the sweep finds what is left. What is for
-an execution that has failed waits until somebody retries it.
+the same transaction, so it happens once, after a crash too: the sweep finds what is left. What is
+for an execution that has failed waits until somebody retries it.
 """
 
 from __future__ import annotations

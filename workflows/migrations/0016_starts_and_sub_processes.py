@@ -30,5 +30,5 @@ class Migration(migrations.Migration):
                 name="held_deliveries",
             ),
         ),
-        *sql.install("look", "advance"),
+        *sql.install("look", "advance", "write_tokens", "advance_tokens", "take_up"),
     ]
