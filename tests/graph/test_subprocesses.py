@@ -315,3 +315,26 @@ def test_moments_of_a_start_by_time_are_counted_from_its_publishing() -> None:
     assert recurrence.latest(at, since) is None
     endless = {"cycle": "R/PT10M", "since": since.isoformat()}
     assert len(recurrence.upcoming(endless, since + timedelta(days=400), 3)) == 3
+
+
+def test_a_hundred_layers_of_a_hundred_steps_are_valid_and_each_join_fires_once() -> None:
+    nodes, flows, before = [of("begin", "start")], [], "begin"
+    for layer in range(100):
+        fork, join = f"f{layer}", f"j{layer}"
+        steps = [f"s{layer}_{place}" for place in range(100)]
+        nodes += [of(fork, "parallel"), *map(of, steps), of(join, "parallel")]
+        flows += [(before, fork), *((fork, key) for key in steps), *((key, join) for key in steps)]
+        before = join
+    process = graph(nodes, flows)
+    assert problems(process) == []
+    marking, variables = Marking(), dict[str, Any]()
+    moved = tokens.start(process, marking, variables)
+    opened = [one.seq for one in moved if isinstance(one, moves.Opened)]
+    fired: list[str] = []
+    for seq in opened:  # grows as it goes
+        moved = tokens.leave(process, marking, seq, {}, variables)
+        opened += [one.seq for one in moved if isinstance(one, moves.Opened)]
+        fired += [process.nodes[one.node].key for one in moved if isinstance(one, moves.Passed)]
+    assert marking.ended
+    assert len(opened) == 10_000
+    assert [key for key in fired if key[0] == "j"] == [f"j{layer}" for layer in range(100)]
