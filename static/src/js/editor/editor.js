@@ -73,6 +73,7 @@ export class Editor {
   pick(id, { reveal = false, enter = false } = {}) {
     const element = id ? this.model.element(id) : null;
     const selection = this.model.service("selection");
+    if (element) this.model.turnTo(element);
     if (!selection.isSelected(element) || !element) selection.select(element ? [element] : []);
     if (element && reveal) this.model.service("canvas").scrollToElement(element, 80);
     this.#show(element);
