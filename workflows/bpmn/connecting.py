@@ -83,7 +83,8 @@ class Connections:
     def _between(
         self, flow: etree._Element, item: dict[str, Any], target: dict[str, Any]
     ) -> dict[str, Any]:
-        found = {"key": self.source.key(flow), "kind": PASS, "depends_on": [item]}
+        plain = item["task"] if len(item) == 1 else item
+        found = {"key": self.source.key(flow), "kind": PASS, "depends_on": [plain]}
         name, parent = name_of(flow)[:_MAX_NAME], target.get("parent")
         return {
             **found,
