@@ -9,5 +9,6 @@ urlpatterns: list[URLPattern] = [
     path(
         "agents/assignments/<int:task_id>/", workforce.agent_assignments, name="agent_assignments"
     ),
+    path("agents/choices.json", workforce.agent_choices, name="agent_choices"),
     path("agents/<str:key>/", workforce.agent, name="agent"),
 ]

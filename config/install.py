@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import hashlib
+import json
 import os
 import re
 import shutil
@@ -21,6 +22,9 @@ PROJECT = Path(__file__).resolve().parent.parent
 VENV = PROJECT / ".venv"
 PYTHON = VENV / "bin" / "python"
 BUILT = PROJECT / "static" / "dist"
+MODULES = PROJECT / "node_modules"
+PACKAGE = re.compile(r"(?:.*/)?node_modules/(?:@[^/]+/)?[^/]+(?=/)")
+LICENCE = re.compile(r"(licen[cs]e|copying|notice)([.-].*)?$", re.IGNORECASE)
 OLDEST_NODE = 18
 
 
@@ -129,7 +133,7 @@ def _node_files() -> list[Path]:
 
 
 def _install_node_packages(npm: list[str | Path], environment: dict[str, str]) -> None:
-    stamp = PROJECT / "node_modules" / ".installed"
+    stamp = MODULES / ".installed"
     wanted = digest(_node_files())
     if _read(stamp) == wanted:
         return
@@ -167,12 +171,20 @@ def _has_node() -> bool:
 
 
 def _write_licences() -> None:
-    """Fonts carry no comments: their licence goes beside them."""
-    texts = [
-        f"{file.parent.relative_to(PROJECT / 'node_modules')}\n\n{file.read_text()}"
-        for file in sorted((PROJECT / "node_modules" / "@fontsource-variable").glob("*/LICENSE"))
-    ]
+    """The licence of every package that is in the bundles, as the bundler's own list has them."""
+    bundled = json.loads((MODULES / ".bundled.json").read_text())["inputs"]
+    folders = {found[0] for name in bundled if (found := PACKAGE.match(name))}
+    texts = [_licence(PROJECT / folder) for folder in sorted(folders)]
     (BUILT / "THIRD_PARTY.txt").write_text("\n\n".join(texts))
+
+
+def _licence(folder: Path) -> str:
+    told = json.loads((folder / "package.json").read_text())
+    head = f"{told['name']} {told['version']} ({told.get('license', 'licence: see below')})"
+    texts = [
+        file.read_text().strip() for file in sorted(folder.iterdir()) if LICENCE.match(file.name)
+    ]
+    return "\n\n".join([head, *texts])
 
 
 def _works(program: Path, *arguments: str) -> bool:

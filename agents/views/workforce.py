@@ -6,7 +6,7 @@ from datetime import timedelta
 from typing import Any
 
 from django.conf import settings
-from django.http import Http404, HttpRequest, HttpResponse
+from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
 from django.views.decorators.http import require_safe
 
@@ -59,6 +59,23 @@ def agent_assignments(request: HttpRequest, task_id: int) -> HttpResponse:
     rows = Assignment.objects.filter(execution_id=task.execution_id, task_id=task_id)
     attempts = list(rows.order_by("-id")[:ATTEMPTS_SHOWN])
     return render(request, "agents/_assignments.html", {"attempts": attempts})
+
+
+@require_safe
+@access.requires(SEE)
+def agent_choices(request: HttpRequest) -> JsonResponse:
+    """Who can be named for a task: key, name, role, capabilities, and whether it is active."""
+    told = [
+        {
+            "key": one.key,
+            "name": str(one),
+            "role": one.role,
+            "capabilities": one.capabilities,
+            "is_active": one.status == Agent.Status.ACTIVE,
+        }
+        for one in Agent.objects.order_by("name")
+    ]
+    return JsonResponse({"agents": told})
 
 
 def _rows() -> list[dict[str, Any]]:

@@ -111,9 +111,12 @@ def test_ways_that_may_both_be_taken_are_an_inclusive_choice_and_the_first_one_w
 
 def test_a_gateway_that_was_given_a_meaning_of_its_own_is_not_folded() -> None:
     data = write(chain({"key": "a"}, {"key": "b"}, {"key": "c", "depends_on": ["a", "b"]}))
-    changed = data.replace(b"</bpmn:process>", b"""
+    changed = data.replace(
+        b"</bpmn:process>",
+        b"""
       <bpmn:task id="d"/><bpmn:sequenceFlow id="f" sourceRef="gw_join_c" targetRef="d"/>
-    </bpmn:process>""")
+    </bpmn:process>""",
+    )
     keys = {task["key"]: task["kind"] for task in reader.read(changed).definition["tasks"]}
     assert keys["gw_join_c"] == "parallel"
 

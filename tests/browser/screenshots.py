@@ -45,9 +45,14 @@ PICTURES = {
     "agent": ("ada", "/agents/agent_003/"),
     "workflows": ("ada", "/workflows/"),
     "workflow": ("ada", "/workflows/order_processing_v1/"),
+    "editor": ("linus", "/workflows/order_processing_v1/edit/"),
     "import": ("linus", "/workflows/import/"),
     "compare": ("ada", "/workflows/order_processing_v1/versions/1/compare/draft/"),
     "start": ("ada", "/workflows/order_processing_v1/start/"),
+    "decisions": ("linus", "/decisions/"),
+    "decision": ("linus", "/decisions/dish/"),
+    "execution-decided": ("ada", "/executions/{decided}/tasks/{decided task}/decision/"),
+    "dry-run-start": ("linus", "/workflows/order_processing_v1/dry-run/"),
     "triggers": ("ada", "/triggers/"),
     "trigger": ("ada", "/triggers/4/"),
     "events": ("ada", "/triggers/events/"),
@@ -144,6 +149,7 @@ def _open(page: Page, url: str) -> None:
     page.goto(url)
     if page.locator("#live").count():
         expect(page.locator("#live")).to_have_attribute("data-status", "on")
+    expect(page.locator("#editor:not([data-ready])")).to_have_count(0)
     expect(page.locator("#home-loads p, #chain:empty")).to_have_count(0)
 
 

@@ -194,7 +194,9 @@ def _standard_loop(document: Document, element: etree._Element, rest: dict[str, 
         _expression(document, loop, "loopCondition", rest.pop("while"))
 
 
-def _instances(document: Document, element: etree._Element, rest: dict[str, Any], mode: str) -> None:
+def _instances(
+    document: Document, element: etree._Element, rest: dict[str, Any], mode: str
+) -> None:
     loop = put(element, element.makeelement(bpmn("multiInstanceLoopCharacteristics")))
     _flag(loop, "isSequential", mode == "sequential", is_default=False)
     count = rest.pop("cardinality", None)
@@ -228,9 +230,7 @@ def _flag(element: etree._Element, name: str, value: bool, *, is_default: bool) 
         element.set(name, "true" if value else "false")
 
 
-_NO_ACTIVITY = frozenset(
-    name for kind, name in TAGS.items() if name.endswith(("Event", "Gateway"))
-)
+_NO_ACTIVITY = frozenset(name for kind, name in TAGS.items() if name.endswith(("Event", "Gateway")))
 Write = Callable[[Document, etree._Element, Task], None]
 # By field of the task; fields that share an element share a writer.
 FIELDS: dict[str, Write] = {

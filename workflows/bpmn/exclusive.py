@@ -84,9 +84,7 @@ def _asked(workflow: Normal, one: Way, other: Way) -> Iterable[tuple[Way, Way]]:
         yield from ((one, before) for before in workflow.into[other.source])
 
 
-def _follows(
-    workflow: Normal, one: Way, other: Way, known: dict[tuple[Way, Way], bool]
-) -> bool:
+def _follows(workflow: Normal, one: Way, other: Way, known: dict[tuple[Way, Way], bool]) -> bool:
     if one == other:
         return False
     left = [known[before, other] for before in workflow.into[one.source]]

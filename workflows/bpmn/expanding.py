@@ -134,7 +134,9 @@ class _Expansion:
         if not begins and self._wants_start(parent) and (level or parent):
             begins = True
             start = self._add(implicit.START, "startEvent", parent)
-            self.found.flows[:0] = [Way(start, self._in(key)) for key in level if self._is_root(key)]
+            self.found.flows[:0] = [
+                Way(start, self._in(key)) for key in level if self._is_root(key)
+            ]
         if not begins or not self._wants_end(parent):
             return
         leaves = [key for key in level if self._is_leaf(key, END in kinds)]

@@ -143,9 +143,7 @@ def _may_begin(task: Mapping[str, Any]) -> bool:
     event = task.get("event") or {}
     is_link = task.get("kind") == "catch" and event.get("type") == "link"
     is_reaction = task.get("kind") == "scope" and bool(event)
-    return not (
-        task.get("kind") == "boundary" or is_link or is_reaction or task.get("compensates")
-    )
+    return not (task.get("kind") == "boundary" or is_link or is_reaction or task.get("compensates"))
 
 
 def _is_beside(one: Mapping[str, Any], other: Mapping[str, Any]) -> bool:

@@ -11,7 +11,6 @@ from workflows.graph.shape import Flow, Graph, Node
 
 from . import shapes
 from .bends import squared
-from .document import child
 from .layout import Box, Layout, Line, Point, arranged, without_loops
 from .vocabulary import NODE_TAGS, SCOPE_TAGS, local
 
@@ -91,10 +90,7 @@ class _Level:
         made = Picture(drawn.width, drawn.height, bands=drawn.bands)
         for number, slot in enumerate(drawn.boxes):
             self._put(made, number, slot)
-        paths = [
-            self._path(made, number, drawn, line)
-            for number, line in enumerate(drawn.lines)
-        ]
+        paths = [self._path(made, number, drawn, line) for number, line in enumerate(drawn.lines)]
         for flow, line, path in zip(self.flows, drawn.lines, squared(paths), strict=True):
             made.lines[flow] = path
             if line.label and local(flow) == "sequenceFlow":
@@ -195,7 +191,9 @@ class _Level:
         """From a shape over it, or under it where the line goes on there, to the side."""
         box = made.boxes[element]
         middle = box.x + box.width / 2
-        is_free = not shapes.label(element)[1] and self.place[str(element.get("id"))] not in self.hosted
+        is_free = (
+            not shapes.label(element)[1] and self.place[str(element.get("id"))] not in self.hosted
+        )
         if is_free and beyond and beyond[0][1] > box.y + box.height / 2:
             foot = box.y + box.height
             return [(middle, foot), (middle, foot + ABOVE * 0.7), (x, foot + ABOVE * 0.7)]

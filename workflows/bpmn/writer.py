@@ -9,7 +9,17 @@ from lxml import etree
 
 from workflows.graph.shape import SCOPE
 
-from . import collaboration, drawable, elements, extending, flows, implicit, interchange, presence, reader
+from . import (
+    collaboration,
+    drawable,
+    elements,
+    extending,
+    flows,
+    implicit,
+    interchange,
+    presence,
+    reader,
+)
 from .document import Document, put
 from .expanding import Expanded, expanded, free
 from .extension import NAMESPACE, PREFIX, WORKFLOW

@@ -18,7 +18,16 @@ from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
 from workflows.models import Priority, TaskDefinition, Version, Workflow
 
-from . import describing, diagrams, drafts, transitions, trigger_settings, triggers
+from . import (
+    decision_tables,
+    describing,
+    diagrams,
+    drafts,
+    starts,
+    transitions,
+    trigger_settings,
+    triggers,
+)
 from .templates import template
 from .ways import dependencies, way_problems, ways_in
 
@@ -72,12 +81,19 @@ def write(workflow: Workflow, definition: Mapping[str, Any]) -> None:
 def problems(workflow: Workflow) -> list[Problem]:
     """Everything that keeps the draft from being published."""
     rows = list(workflow.task_definitions.all())
+    return [*diagrams.problems(workflow, rows), *problems_of(workflow, rows)]
+
+
+def problems_of(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
+    """Everything but what a document adds; the workflow and its tasks need not be stored."""
+    graph = compiled(workflow, rows)
     return [
         *_workflow_problems(workflow),
         *_row_problems(rows),
         *_call_problems(workflow, rows),
-        *diagrams.problems(workflow, rows),
-        *validation.problems(compiled(workflow, rows)),
+        *decision_tables.problems(rows),
+        *validation.problems(graph),
+        *starts.problems(workflow, graph),
     ]
 
 
@@ -106,17 +122,29 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     )
 
 
-def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Version:
+def to_publish(workflow: Workflow) -> Graph:
+    """The graph of a draft as a version would have it: with the newest tables of its decisions.
+
+    Raises UnknownDecision, DecisionFailed.
+    """
+    return decision_tables.frozen(compiled(workflow))
+
+
+def publish(
+    workflow: Workflow, *, by: User | None, comment: str = "", revision: int | None = None
+) -> Version:
     """Freeze the draft as the next version; an unchanged draft gives the present version.
 
-    Raises InvalidDefinition with every problem.
+    `revision`: only that one. Raises InvalidDefinition with every problem, DraftChanged.
     """
     found = problems(workflow)
     if found:
         raise InvalidDefinition(found)
-    graph = compiled(workflow)
+    graph = to_publish(workflow)
     with transaction.atomic():
         locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
+        if revision is not None:
+            drafts.check(locked, revision)
         latest = locked.versions.filter(arranges=None).order_by("-number").first()
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
@@ -125,6 +153,7 @@ def publish(workflow: Workflow, *, by: User | None, comment: str = "") -> Versio
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
+        triggers.define_starts(workflow, graph, by=by)
         _record_published(workflow, version, by, comment)
     return version
 
@@ -194,6 +223,7 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         loop=task.loop or {},
         calls=task.calls or {},
         scope=task.scope or {},
+        decision=task.decision or {},
     )
 
 
@@ -284,7 +314,20 @@ def _save(workflow: Workflow) -> None:
     workflow.save()
 
 
-def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
+def rows_of(workflow: Workflow, definition: Mapping[str, Any]) -> list[TaskDefinition]:
+    """The tasks of a definition, and its fields in `workflow`; nothing is stored.
+
+    Raises InvalidDefinition for what no row can hold.
+    """
+    for name, given in _workflow_fields(definition).items():
+        setattr(workflow, name, given)
+    rows = _rows_of(workflow, definition.get("tasks", []))
+    if found := _field_problems(workflow, ""):
+        raise InvalidDefinition(found)
+    return rows
+
+
+def _rows_of(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> list[TaskDefinition]:
     rows = [_task(workflow, position, task) for position, task in enumerate(tasks)]
     found = [problem for row in rows for problem in _field_problems(row, row.key)]
     found += [
@@ -294,6 +337,11 @@ def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None
     ]
     if found:
         raise InvalidDefinition(found)
+    return rows
+
+
+def _write_tasks(workflow: Workflow, tasks: Iterable[Mapping[str, Any]]) -> None:
+    rows = _rows_of(workflow, tasks)
     # Rows keep their ids: a form that is open elsewhere still finds the tasks it shows.
     workflow.task_definitions.exclude(key__in=[row.key for row in rows]).delete()
     present = {row.key: _values(row) for row in workflow.task_definitions.all()}
@@ -350,6 +398,7 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         loop=task.get("loop") or {},
         calls=task.get("calls") or {},
         scope=task.get("scope") or {},
+        decision=task.get("decision") or {},
     )
 
 

@@ -64,26 +64,45 @@ class Entry:
     lines: list[Line] = field(default_factory=list)
 
 
+@dataclass(frozen=True, slots=True)
+class Changes:
+    """What differs between two graphs, as pages say it."""
+
+    tasks: list[Entry]
+    flows: list[Entry]
+    settings: list[Line]
+
+    def __bool__(self) -> bool:
+        return bool(self.tasks or self.flows or self.settings)
+
+
 @require_safe
 @access.requires(access.SEE)
 def versions_compared(request: HttpRequest, key: str, a: int, b: str) -> HttpResponse:
     """From version `a` to version `b` or to the draft."""
     one = found(key)
     old, new = _side(one, str(a)), _side(one, b)
-    all_found = differences(old.graph, new.graph)
-    of = {subject: [d for d in all_found if d.subject == subject] for subject in (TASK, FLOW)}
+    told = changes(old.graph, new.graph)
     context = {
         "workflow": one,
         "old": old,
         "sides": (old, new),
         "new": new,
-        "tasks": _entries(of[TASK]),
-        "flows": _entries(of[FLOW]),
-        "settings": [_line(d) for d in all_found if d.subject not in of],
-        "is_same": not all_found,
+        "tasks": told.tasks,
+        "flows": told.flows,
+        "settings": told.settings,
+        "is_same": not told,
         "others": [number for number in _numbers(one) if number != a],
     }
     return render(request, "workflows/compare.html", context)
+
+
+def changes(old: Graph, new: Graph) -> Changes:
+    """What differs, in words."""
+    all_found = differences(old, new)
+    of = {subject: [d for d in all_found if d.subject == subject] for subject in (TASK, FLOW)}
+    others = [_line(d) for d in all_found if d.subject not in of]
+    return Changes(_entries(of[TASK]), _entries(of[FLOW]), others)
 
 
 def _side(one: Workflow, asked: str) -> Side:

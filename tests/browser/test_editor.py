@@ -1,0 +1,293 @@
+"""The diagram editor in a real browser: drawing, saving, two at once, keyboard, publishing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, expect
+
+from tests.browser.desk import PHONE, Desk, csrf_token, send
+from tests.browser.drawing import (
+    add_by_tree,
+    field,
+    item,
+    new_workflow,
+    open_editor,
+    publish,
+    ready,
+    saved,
+)
+from tests.browser.test_pages import _barriers
+from tests.scenarios.product import Product
+
+pytestmark = pytest.mark.browser
+
+
+@pytest.fixture
+def linus(desk: Desk) -> Page:
+    """The modeller's browser."""
+    return desk.open_for("linus")
+
+
+def test_what_is_drawn_is_saved_published_and_runs_to_its_end(linus: Page) -> None:
+    key = new_workflow(linus, "Drawn by hand")
+    _draw_a_task(linus)
+    expect(linus.locator("#problems")).to_contain_text("Nothing leads to it")
+    linus.keyboard.type("Send the note")
+    linus.keyboard.press("Enter")
+    expect(item(linus, "Send the note")).to_be_visible()
+    item(linus, "Start").click()
+    saved(linus, lambda: _connect(linus, "Send the note"))
+    expect(linus.locator("#problems")).not_to_contain_text("Nothing leads to it")
+    expect(linus.locator("#problems")).to_contain_text("Nothing says which agent does it")
+    item(linus, "Send the note").click()
+    saved(linus, lambda: field(linus, "Agent").select_option("agent_005"))
+    expect(linus.locator("#who-can")).to_contain_text("Can do it now")
+    expect(linus.locator("#no-problems")).to_be_visible()
+    publish(linus, "The first one")
+    linus.goto(f"/workflows/{key}/")
+    expect(linus.locator(".versions")).to_contain_text("The first one")
+    linus.goto(f"/workflows/{key}/start/")
+    send(linus)
+    expect(linus.locator("#x-tasks")).to_contain_text("Send the note")
+
+
+def test_a_step_is_added_between_two_with_its_key_and_undone_at_once(linus: Page) -> None:
+    new_workflow(linus, "Add and undo")
+    saved(linus, lambda: add_by_tree(linus, "Start", "Task of an agent", "Check stock"))
+    expect(linus.locator("[data-panel-id]")).to_have_text("check_stock")
+    expect(linus.locator("#tree .tree-line")).to_have_count(5)  # three steps, two ways
+    saved(linus, lambda: linus.get_by_role("button", name="Undo").click())
+    expect(item(linus, "Check stock")).to_have_count(0)
+    saved(linus, lambda: linus.get_by_role("button", name="Redo").click())
+    expect(item(linus, "Check stock")).to_be_visible()
+    linus.reload()
+    ready(linus)
+    expect(item(linus, "Check stock")).to_be_visible()
+
+
+def test_everything_of_an_approval_and_its_ways_out_survives_a_reload(linus: Page) -> None:
+    new_workflow(linus, "Approval")
+    add_by_tree(linus, "Start", "Approval by a person", "Look at it")
+    expect(linus.locator("#problems")).to_contain_text("Name the groups or users who may decide.")
+    field(linus, "Question").fill("Is this right?")
+    linus.locator("#panel").get_by_label("approver", exact=True).check()
+    field(linus, "Approvals required").fill("2")
+    saved(linus, lambda: field(linus, "Users").fill("grace, ada"))
+    expect(linus.locator("#problems")).not_to_contain_text("Name the groups")
+    saved(linus, lambda: add_by_tree(linus, "Look at it", "Exclusive gateway", "Right?"))
+    saved(linus, lambda: add_by_tree(linus, "Right?", "End", "Wrong"))
+    linus.locator("#tree .tree-line", has_text="to Wrong").click()
+    _check_condition(linus)
+    linus.reload()
+    ready(linus)
+    item(linus, "Look at it").click()
+    expect(field(linus, "Question")).to_have_value("Is this right?")
+    expect(field(linus, "Users")).to_have_value("grace, ada")
+    expect(field(linus, "Approvals required")).to_have_value("2")
+    linus.locator("#tree .tree-line", has_text="to Wrong").click()
+    expect(field(linus, "Taken when (CEL)")).to_have_value('decision == "reject"')
+
+
+def _check_condition(page: Page) -> None:
+    """A bad expression is told while it is typed; the good one is kept."""
+    condition = field(page, "Taken when (CEL)")
+    saved(page, lambda: condition.press_sequentially("decision =="))
+    expect(condition).to_have_attribute("aria-invalid", "true")
+    expect(page.locator("#p-condition-told")).to_contain_text("decision ==")
+    saved(page, lambda: condition.fill('decision == "reject"'))
+    expect(condition).to_have_attribute("aria-invalid", "false")
+
+
+def test_what_the_panel_says_is_what_the_workflow_does(linus: Page, product: Product) -> None:
+    key = new_workflow(linus, "Every field")
+    add_by_tree(linus, "Start", "Task of an agent", "Work")
+    field(linus, "Role").select_option("worker")
+    field(linus, "Capabilities").fill("shipping, logistics")
+    for part in ("Input and output", "Priority, retries, timeout", "Repetition"):
+        linus.locator("#panel summary", has_text=part).click()
+    linus.locator("#panel").get_by_role("button", name="Add an input").click()
+    linus.locator("#panel").get_by_placeholder("Name").fill("limit")
+    linus.locator("#panel").get_by_placeholder("Value").fill("3")
+    linus.locator("#panel").get_by_role("button", name="Add an output").click()
+    linus.locator("#panel").get_by_placeholder("Variable").fill("ok")
+    linus.locator("#panel").get_by_placeholder("CEL", exact=True).fill("output.ok")
+    field(linus, "Priority").select_option("high")
+    field(linus, "Retries").fill("5")
+    field(linus, "Timeout (seconds)").fill("60")
+    field(linus, "Runs").select_option("sequential")
+    field(linus, "Items (CEL list)").fill("orders")
+    saved(linus, lambda: field(linus, "Item's name").fill("order"))
+    add_by_tree(linus, "Work", "Timer (on a task)", "Too late")
+    field(linus, "When").fill("PT15M")
+    saved(linus, lambda: field(linus, "Ends what it happens to").uncheck())
+    add_by_tree(linus, "Work", "Waits for a message", "Paid")
+    field(linus, "Message").fill("payment")
+    saved(linus, lambda: field(linus, "Belongs to (CEL)").fill("order_id"))
+    add_by_tree(linus, "Paid", "Call of a workflow", "Ship")
+    saved(linus, lambda: field(linus, "Workflow").select_option("order_processing_v1"))
+    work, late, paid, ship = _rows(product, key, "work", "too_late", "paid", "ship")
+    assert work[:6] == ("worker", ["shipping", "logistics"], 3, 5, 60, {"limit": 3})
+    assert work[6:8] == (
+        {"ok": "output.ok"},
+        {"mode": "sequential", "collection": "orders", "item": "order", "index": "loopCounter"},
+    )
+    assert late[8:] == ("work", {"type": "timer", "duration": "PT15M", "interrupting": False}, {})
+    assert paid[9] == {"type": "message", "name": "payment", "key": "order_id"}
+    assert ship[10] == {"key": "order_processing_v1"}
+
+
+def _rows(product: Product, key: str, *tasks: str) -> list[tuple[Any, ...]]:
+    found = product.ask(
+        "SELECT t.key, t.role, t.capabilities, t.priority, t.max_retries, t.timeout_seconds,"
+        " t.input, t.output_mapping, t.loop, t.attached_to, t.event, t.calls"
+        " FROM workflows_taskdefinition t JOIN workflows_workflow w ON w.id = t.workflow_id"
+        " WHERE w.key = %s",
+        key,
+    )
+    by_key = {row[0]: row[1:] for row in found}
+    return [by_key[task] for task in tasks]
+
+
+def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk, linus: Page) -> None:
+    desk.forgive("409")
+    key = new_workflow(linus, "Two at once")
+    other = desk.open_for("admin")
+    open_editor(other, key)
+    saved(other, lambda: add_by_tree(other, "Start", "Task of an agent", "Theirs"))
+    expect(linus.locator("#newer-bar")).to_be_visible()
+    add_by_tree(linus, "Start", "Task of an agent", "Mine")
+    dialog = linus.locator("#conflict-dialog")
+    expect(dialog).to_be_visible()
+    expect(dialog).to_contain_text("admin")
+    expect(dialog).to_contain_text("tasks.theirs added")
+    dialog.get_by_role("button", name="Decide later").click()
+    expect(item(linus, "Mine")).to_be_visible()
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "conflict")
+    linus.get_by_role("button", name="Decide now").click()
+    with linus.expect_download() as file:
+        dialog.get_by_role("button", name="Go on with theirs").click()
+    assert b"Mine" in file.value.path().read_bytes()
+    expect(item(linus, "Theirs")).to_be_visible()
+    expect(item(linus, "Mine")).to_have_count(0)
+    saved(linus, lambda: add_by_tree(linus, "Theirs", "Task of an agent", "After theirs"))
+    expect(other.locator("#newer-bar")).to_be_visible()
+    add_by_tree(other, "Theirs", "Task of an agent", "Second")
+    with other.expect_download() as file:
+        other.locator("#conflict-dialog").get_by_role("button", name="Go on with mine").click()
+    assert b"After theirs" in file.value.path().read_bytes()
+    expect(other.locator("#saved")).to_have_attribute("data-status", "saved")
+
+
+def test_what_did_not_reach_the_server_is_offered_again(desk: Desk, linus: Page) -> None:
+    desk.forgive("ERR_|Failed to load|Failed to fetch")
+    new_workflow(linus, "Out of reach")
+    linus.route("**/edit/save/", lambda route: route.abort())
+    add_by_tree(linus, "Start", "Task of an agent", "Not lost")
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "offline")
+    linus.unroute("**/edit/save/")
+    linus.on("dialog", lambda dialog: dialog.accept())
+    linus.reload()
+    linus.locator("#left-dialog").get_by_role("button", name="Take them up again").click()
+    expect(item(linus, "Not lost")).to_be_visible()
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
+
+
+def test_a_process_is_edited_with_the_keyboard_alone(linus: Page) -> None:
+    new_workflow(linus, "By keyboard")
+    for _ in range(60):
+        linus.keyboard.press("Tab")
+        if linus.evaluate("document.activeElement.matches('#tree [role=treeitem]')"):
+            break
+    linus.keyboard.press("a")
+    linus.keyboard.press("Tab")
+    linus.keyboard.type("First step")
+    linus.keyboard.press("Enter")
+    expect(linus.locator("#tree-first_step")).to_be_focused()
+    linus.keyboard.press("a")
+    linus.keyboard.press("Tab")
+    linus.keyboard.type("Second step")
+    linus.keyboard.press("Enter")
+    expect(linus.locator("#tree-second_step")).to_be_focused()
+    linus.keyboard.press("F2")
+    linus.keyboard.type("Last step")
+    linus.keyboard.press("Escape")
+    expect(item(linus, "Last step")).to_be_visible()
+    expect(linus.locator("#tree-second_step")).to_be_focused()
+    linus.keyboard.press("ArrowUp")
+    linus.keyboard.press("c")
+    expect(linus.locator("#connect-dialog")).to_be_visible()
+    linus.keyboard.press("Escape")
+    linus.keyboard.press("End")
+    linus.keyboard.press("Home")
+    expect(linus.locator("#tree [role=treeitem]").first).to_be_focused()
+    linus.keyboard.press("ArrowDown")
+    linus.keyboard.press("ArrowDown")
+    linus.keyboard.press("Enter")
+    expect(field(linus, "Name")).to_be_focused()
+    linus.keyboard.press("Escape")
+    saved(linus, lambda: linus.keyboard.press("Delete"))
+    expect(linus.locator("#tree .tree-line")).to_have_count(5)
+
+
+def test_the_editor_is_accessible_and_speaks_chinese(linus: Page) -> None:
+    open_editor(linus, "order_processing_v1")
+    assert _barriers(linus) == []
+    linus.emulate_media(color_scheme="dark")
+    assert _barriers(linus, runOnly=["color-contrast"]) == []
+    item(linus, "Approve order").click()
+    assert _barriers(linus) == []
+    linus.get_by_role("button", name="简体中文").click()
+    ready(linus)
+    expect(linus.locator("[data-action='create.agent']")).to_have_attribute(
+        "aria-label", re.compile("[\u4e00-\u9fff]")
+    )
+    linus.get_by_role("button", name="English").click()
+    ready(linus)
+
+
+def test_who_may_not_edit_sees_the_draft_and_nobody_changes_it(desk: Desk, ada: Page) -> None:
+    desk.forgive("403")
+    open_editor(ada, "order_processing_v1")
+    item(ada, "Validate order").click()
+    expect(field(ada, "Name")).to_be_disabled()
+    expect(ada.get_by_role("button", name="Add after")).to_have_count(0)
+    expect(ada.locator(".djs-palette")).to_have_count(0)
+    sent = {"xml": "<a/>", "revision": "1"}
+    headers = {"X-CSRFToken": csrf_token(ada)}
+    answer = ada.request.post(
+        "/workflows/order_processing_v1/edit/save/", form=sent, headers=headers
+    )
+    assert answer.status == 403
+
+
+def test_on_a_phone_the_list_edits_and_the_properties_are_a_sheet(desk: Desk) -> None:
+    page = desk.open_for("linus", size=PHONE)
+    open_editor(page, "order_processing_v1")
+    expect(page.locator(".djs-palette")).to_be_hidden()
+    page.locator("[data-view-tab=list]").click()
+    item(page, "Fulfil order").click()
+    page.keyboard.press("Enter")
+    expect(field(page, "Name")).to_be_in_viewport()
+    page.get_by_role("button", name="Close the properties").click()
+    expect(field(page, "Name")).to_be_hidden()
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+
+
+def _draw_a_task(page: Page) -> None:
+    """From the palette onto the paper; its name can be typed at once."""
+    page.locator("[data-action='create.agent']").click()
+    paper = page.locator("#paper").bounding_box()
+    assert paper is not None
+    page.mouse.move(paper["x"] + 420, paper["y"] + 180)
+    page.mouse.click(paper["x"] + 430, paper["y"] + 190)
+    expect(page.locator(".djs-direct-editing-content")).to_be_focused()
+
+
+def _connect(page: Page, target: str) -> None:
+    page.get_by_role("button", name="Connect to").click()
+    dialog = page.locator("#connect-dialog")
+    dialog.get_by_label("To", exact=True).select_option(label=target)
+    dialog.get_by_role("button", name="Connect", exact=True).click()
