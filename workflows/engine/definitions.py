@@ -7,7 +7,6 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jsonschema_rs
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
@@ -22,17 +21,16 @@ from . import (
     decision_tables,
     describing,
     diagrams,
+    draft_problems,
     drafts,
     starts,
     transitions,
-    trigger_settings,
     triggers,
 )
 from .templates import template
-from .ways import dependencies, way_problems, ways_in
+from .ways import ways_in
 
 COLUMNS = TaskDefinition._meta.concrete_fields[2:]  # without the id and the workflow
-RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -88,9 +86,9 @@ def problems_of(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]
     """Everything but what a document adds; the workflow and its tasks need not be stored."""
     graph = compiled(workflow, rows)
     return [
-        *_workflow_problems(workflow),
-        *_row_problems(rows),
-        *_call_problems(workflow, rows),
+        *draft_problems.of_workflow(workflow),
+        *draft_problems.of_rows(rows),
+        *draft_problems.of_calls(workflow, rows),
         *decision_tables.problems(rows),
         *validation.problems(graph),
         *starts.problems(workflow, graph),
@@ -225,61 +223,6 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         scope=task.scope or {},
         decision=task.decision or {},
     )
-
-
-def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
-    keys = {row.key for row in rows}
-    said = [
-        Problem(row.key, "depends_on", message) for row in rows for message in way_problems(row)
-    ]
-    return (
-        said
-        + [
-            Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
-            for row in rows
-            for name, _ in dependencies(row)
-            if name not in keys
-        ]
-        + [
-            Problem(row.key, field, f"“{name}” is not a task of this workflow.")
-            for row in rows
-            for field in ("parent", "attached_to", "compensates")
-            if (name := getattr(row, field)) and name not in keys
-        ]
-    )
-
-
-def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
-    """Calls of workflows, or versions of them, that are not there. One may call itself."""
-    found = []
-    for row in rows:
-        key, number = (row.calls or {}).get("key"), (row.calls or {}).get("version")
-        if not isinstance(key, str) or not key or (key == workflow.key and number is None):
-            continue
-        versions = Version.objects.filter(workflow__key=key)
-        if number is None and not versions.exists():
-            found.append(Problem(row.key, "calls", f"There is no published workflow “{key}”."))
-        elif type(number) is int and not versions.filter(number=number).exists():
-            found.append(Problem(row.key, "calls", f"Workflow “{key}” has no version {number}."))
-    return found
-
-
-def _workflow_problems(workflow: Workflow) -> list[Problem]:
-    found = []
-    if not workflow.key:
-        found.append(Problem("", "key", "Give the workflow a key."))
-    if workflow.key in RESERVED_KEYS:
-        found.append(Problem("", "key", f"“{workflow.key}” is a reserved key; choose another."))
-    found += [
-        Problem("", "triggers", message)
-        for message in map(trigger_settings.name_problem, workflow.triggers or ())
-        if message
-    ]
-    try:
-        jsonschema_rs.validator_for(dict(workflow.input_schema or {}), offline=True)
-    except (ValueError, TypeError) as error:
-        found.append(Problem("", "input_schema", f"This is no JSON Schema: {error}"))
-    return found
 
 
 def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
