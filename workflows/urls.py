@@ -6,8 +6,11 @@ from workflows.views import (
     approvals,
     auditing,
     batches,
+    choosing,
     comparing,
     creating,
+    deciding,
+    dry_running,
     editing,
     execution,
     executions,
@@ -19,6 +22,7 @@ from workflows.views import (
     modelling,
     moving,
     operating,
+    overlaying,
     repairing,
     searching,
     streaming,
@@ -36,6 +40,16 @@ urlpatterns: list[URLPattern] = [
     path("executions/<int:execution_id>/live/", execution.execution_live, name="execution_live"),
     path(
         "executions/<int:execution_id>/at/<int:seq>/", execution.execution_at, name="execution_at"
+    ),
+    path(
+        "executions/<int:execution_id>/overlay/",
+        overlaying.execution_overlay,
+        name="execution_overlay",
+    ),
+    path(
+        "executions/<int:execution_id>/overlay/<int:seq>/",
+        overlaying.execution_overlay_at,
+        name="execution_overlay_at",
     ),
     path(
         "executions/<int:execution_id>/verify/", auditing.execution_verify, name="execution_verify"
@@ -59,6 +73,16 @@ urlpatterns: list[URLPattern] = [
         "executions/<int:execution_id>/tasks/<int:task_id>/rerun/",
         forking.task_rerun,
         name="task_rerun",
+    ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/decision/",
+        deciding.task_decision,
+        name="task_decision",
+    ),
+    path(
+        "executions/<int:execution_id>/tasks/<int:task_id>/activate/",
+        choosing.task_activate,
+        name="task_activate",
     ),
     path("executions/<int:execution_id>/move/", moving.execution_move, name="execution_move"),
     path(
@@ -87,6 +111,11 @@ urlpatterns: list[URLPattern] = [
     path("workflows/new/", creating.workflow_new, name="workflow_new"),
     path("workflows/import/", importing.workflow_import, name="workflow_import"),
     path("workflows/<str:key>/", modelling.workflow, name="workflow"),
+    path(
+        "workflows/<str:key>/versions/<int:number>/diagram/",
+        overlaying.version_diagram,
+        name="version_diagram",
+    ),
     path("workflows/<str:key>/edit/", editing.workflow_edit, name="workflow_edit"),
     path(
         "workflows/<str:key>/edit/state/",
@@ -104,8 +133,13 @@ urlpatterns: list[URLPattern] = [
         name="versions_compared",
     ),
     path("workflows/<str:key>/start/", modelling.workflow_start, name="workflow_start"),
+    path("workflows/<str:key>/dry-run/", dry_running.workflow_dry_run, name="workflow_dry_run"),
     path("workflows/<str:key>/intake/pause/", intake.intake_pause, name="intake_pause"),
     path("workflows/<str:key>/intake/resume/", intake.intake_resume, name="intake_resume"),
+    path("decisions/", deciding.decisions, name="decisions"),
+    path("decisions/import/", deciding.decision_import, name="decision_import"),
+    path("decisions/<str:key>/", deciding.decision, name="decision"),
+    path("decisions/<str:key>/file/", deciding.decision_file, name="decision_file"),
     path("triggers/", triggering.triggers, name="triggers"),
     path("triggers/events/", triggering.events, name="events"),
     path("triggers/events/<int:event_id>/", triggering.event, name="event"),

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Any
 
-from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Page, expect
+from playwright.sync_api import Browser, BrowserContext, ConsoleMessage, Locator, Page, expect
 
 from tests.scenarios.product import Product
 
@@ -109,8 +109,12 @@ def expect_task(page: Page, name: str, state: str) -> None:
     """In the table of tasks, and in the diagram."""
     row = page.locator("#x-tasks li", has=page.get_by_text(name, exact=True))
     expect(row).to_have_attribute("data-state", state)
-    node = page.locator("#x-diagram a.node").filter(has_text=name)
-    expect(node).to_have_attribute("data-state", state)
+    expect(shape(page, name)).to_have_attribute("data-state", state)
+
+
+def shape(page: Page, name: str) -> Locator:
+    """A step that an execution has reached, in the diagram."""
+    return page.locator(f'#diagram .djs-element[aria-label^="{name}: "]')
 
 
 def operate(page: Page, verb: str, reason: str = "") -> None:

@@ -47,6 +47,13 @@ PAGES = (
     "/workflows/order_processing_v1/versions/1/compare/draft/",
     "/workflows/order_processing_v1/start/",
     "/workflows/invoice_intake_v1/start/",
+    "/workflows/dinner_v1/",
+    "/workflows/dinner_v1/dry-run/",
+    "/workflows/order_processing_v1/dry-run/?version=1",
+    "/executions/{decided}/",
+    "/executions/{decided}/tasks/{decided task}/decision/",
+    "/decisions/",
+    "/decisions/dish/",
     "/triggers/",
     "/triggers/1/",
     "/triggers/4/",
@@ -67,13 +74,7 @@ ADMIN = (
     "/admin/agents/agent/",
 )
 BAD = ("serious", "critical")
-# By an outline; the diagram's steps, by a thicker edge than their neighbours have.
-SHOWS_FOCUS = """() => {
-    const edge = (node) => parseFloat(getComputedStyle(node.querySelector(".box")).strokeWidth);
-    const [now, others] = [document.activeElement, document.querySelectorAll(".node:not(:focus)")];
-    if (now.matches(".node")) return edge(now) > edge(others[0]);
-    return getComputedStyle(now).outlineStyle !== "none";
-}"""
+SHOWS_FOCUS = "getComputedStyle(document.activeElement).outlineStyle !== 'none'"
 SIDEWAYS = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
 
 

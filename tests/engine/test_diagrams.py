@@ -9,7 +9,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from config.demo.workflows import WORKFLOWS
 from tests.bpmn.files import FOREIGN, file, renamed, with_complex_gateway
-from tests.factories import chain, make_user, register, step
+from tests.dmn.making import DISH
+from tests.factories import chain, make_user, node, register, step
 from workflows import engine
 from workflows.engine import describing
 from workflows.errors import (
@@ -311,3 +312,15 @@ def test_the_one_of_several_processes_that_was_chosen_stays_it() -> None:
         workflow, document.replace(b"Give", b"Carry"), by=None, revision=workflow.revision
     )
     assert [task.name for task in workflow.task_definitions.all()] == ["Carry it back"]
+
+
+def test_tables_that_a_version_has_frozen_are_not_in_its_document() -> None:
+    engine.import_dmn(DISH, by=None)
+    rule = {"decision": "dish", "result": "menu"}
+    version = register(node("choose", "decision", decision=rule), step("b", "choose"))
+    document = engine.diagram_of_version(version)
+    assert b"Roastbeef" not in document
+    again = engine.import_bpmn(document, by=None, publish=True)
+    assert (again.version, again.workflow.task_definitions.get(key="choose").decision) == (
+        version, rule,
+    )  # fmt: skip

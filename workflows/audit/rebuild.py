@@ -37,7 +37,7 @@ class Row(NamedTuple):
 
 COLUMNS = Row._fields[:-1]
 SAYS_MORE = Q(kind__in=["execution.created", "token.passed"]) | Q(
-    data__has_any_keys=["set", "error", "fork"]
+    data__has_any_keys=["set", "error", "fork", "to", "went_to", "caught"]
 )
 
 

@@ -72,11 +72,13 @@ def children(parent: etree._Element, *names: str) -> Iterator[etree._Element]:
 
 def put(parent: etree._Element, element: etree._Element) -> etree._Element:
     """Insert a child where the schema wants it, behind those of its rank."""
-    before = None
-    for one in parent:
-        if local(one) and rank(one) > rank(element):
-            before = one
+    before, wanted = None, rank(element)
+    for one in parent.iterchildren(reversed=True):  # most are put last
+        if not local(one):
+            continue
+        if rank(one) <= wanted:
             break
+        before = one
     place(parent, element, before)
     return element
 

@@ -11,7 +11,6 @@ from workflows.graph.shape import Flow, Graph, Node
 
 from . import shapes
 from .bends import squared
-from .document import child
 from .layout import Box, Layout, Line, Point, arranged, without_loops
 from .vocabulary import NODE_TAGS, SCOPE_TAGS, local
 

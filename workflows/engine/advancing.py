@@ -14,7 +14,7 @@ from workflows.graph.retry import IN_DOUBT
 from workflows.models import AuditEvent, State, Task
 from workflows.models.runs import task_id
 
-from . import approvals, claiming, events, graphs, tokens, transitions
+from . import approvals, claiming, deliveries, events, graphs, tokens, transitions
 from .claiming import Work
 from .results import (
     CHANCE,
@@ -104,6 +104,8 @@ def _exchange_plain(
         if late:
             _record_refused([pair for pair in left if pair[0].task_id in late])
         events.announce(left, effects)
+        if any(effect.what == "ended" and effect.task_id is not None for effect in effects):
+            deliveries.carry()  # who has called it is told at once
         _of_a_living(effects)
         left = [
             (_reread(work, stale[work.task_id]), result)
@@ -154,6 +156,8 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     except InvalidExpression as error:
         broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
         return failed(work, broken, again=False)
+    told = {"reason": result.reason} if result.reason else {}
+    told |= graphs.way(graph, work.position, step.targets)
     return {
         "to": "completed",
         "output": dict(result.output),
@@ -161,7 +165,7 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
         "routed_on": work.variables_version if step.reads_variables else None,
         "targets": [task_id(work.execution_id, target) for target in step.targets],
         "actor": result.by,
-        "data": {"reason": result.reason} if result.reason else None,
+        "data": told or None,
     }
 
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from functools import lru_cache
+from typing import Any
 
 from workflows.graph.retry import RetryPolicy
 from workflows.graph.shape import Graph
@@ -20,6 +22,13 @@ def retry_policy(version_id: int, node: int) -> RetryPolicy:
     """How the node at index `node` is retried: its own number of retries wins."""
     graph = of(version_id)
     return RetryPolicy.of(graph.retry_policy, graph.nodes[node].max_retries)
+
+
+def way(graph: Graph, node: int, targets: Sequence[int]) -> dict[str, Any]:
+    """For the audit: `to`, where tokens went from a node when it was not all ways that leave it."""
+    if len(targets) == len(graph.outgoing[node]):
+        return {}
+    return {"to": [graph.nodes[target].key for target in targets]}
 
 
 def lane(version_id: int, node: int) -> int:

@@ -4,24 +4,35 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import connection, transaction
 
 from workflows.graph.retry import LOST
 from workflows.models import AgentSlot, Session, State, Task
-from workflows.queue import SESSION_LOCKS
+from workflows.queue import SESSION_LOCKS, live_sessions
 
 from . import advancing, claiming, transitions
 
 
-def open_session() -> int:
+class NoFreeSlot(Exception):
+    """The host's work slots all have their session."""
+
+
+def open_session(slots: int | None = None) -> int:
     """Begin a session on this connection, which then holds its advisory lock; the session's id.
 
     Lease times are the database's clock alone. Nobody sees the row before the lock is held: a
-    session without its lock looks dead.
+    session without its lock looks dead. Raises NoFreeSlot when this host has `slots` live ones:
+    counted and opened one at a time, for of many wake-ups at once one too many would take the
+    process that is left for canaries and short jobs.
     """
     with transaction.atomic(), connection.cursor() as cursor:
+        if slots is not None:
+            cursor.execute("SELECT pg_advisory_xact_lock(%s)", [SESSION_LOCKS])
+            if live_sessions(socket.gethostname()) >= slots:
+                raise NoFreeSlot
         cursor.execute(
             "INSERT INTO workflows_session("
             "host, pid, is_accepting, started_at, renewed_at, expires_at) "
@@ -87,6 +98,15 @@ def _take_back(session_id: int) -> int:
         if tasks:
             transitions.doorbell([task.execution_id for task in tasks], work=True)
     return len(tasks)
+
+
+def often_lost(works: Iterable[claiming.Work]) -> set[int]:
+    """The tasks that were lost with their worker once and again, so that they may be the reason."""
+    again = [work.task_id for work in works if work.attempt > 2]
+    if not again:
+        return set()
+    lost = Task.objects.filter(pk__in=again, error_kind=LOST)
+    return set(lost.values_list("pk", flat=True))
 
 
 def _lost(task: Task) -> advancing.Broken:

@@ -10,11 +10,12 @@ from typing import Any
 
 from django.db import transaction
 
-from workflows import clock
 from workflows.errors import InvalidExpression, InvalidInput
-from workflows.graph import moves, tokens
+from workflows.graph import ad_hoc, moves, tokens
+from workflows.graph.game import Game
 from workflows.graph.marking import INCIDENT, Marking
-from workflows.graph.shape import CALL, WORK
+from workflows.graph.rerunning import Entry
+from workflows.graph.shape import CALL, DECISION, WORK, Graph
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
 from workflows.models.runs import seq_of
 
@@ -35,17 +36,44 @@ from .writing import Run
 DEADLINE = "execution_timeout"  # the error kind that nothing within an execution catches
 
 
-def begin(execution_id: int, priority: int | None) -> None:
+def begin(execution_id: int, priority: int | None, at: int | None = None) -> None:
     """Put the first tokens of an execution that has just been inserted on their way.
 
-    An explicit `priority` holds for all its tasks. Raises InvalidInput when it cannot be told
-    what the process waits for.
+    An explicit `priority` holds for all its tasks. `at`: at this start, whose event has brought the
+    input. Raises InvalidInput when it cannot be told what the process waits for.
     """
     execution = Execution.objects.get(pk=execution_id)
     graph = graphs.of(execution.version_id)
     run = Run(execution, graph, Marking(priority=priority), dict(execution.variables))
     try:
-        run.moves = tokens.start(graph, run.marking, run.variables)
+        run.moves = tokens.start(graph, run.marking, run.variables, at, execution.input)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
+    _write([run])
+
+
+def begin_within(
+    execution_id: int, entry: Entry, came: Sequence[Mapping[int, Sequence[int]]]
+) -> None:
+    """Begin a fork that has just been inserted at one node. Raises InvalidInput, as `begin`."""
+    execution = Execution.objects.get(pk=execution_id)
+    graph = graphs.of(execution.version_id)
+    run = Run(execution, graph, Marking(), dict(execution.variables))
+    try:
+        run.moves = tokens.start_within(graph, run.marking, run.variables, entry, came)
+    except InvalidExpression as error:
+        raise InvalidInput([str(error)]) from error
+    _write([run])
+
+
+def move(execution: Execution, old: Graph, *, by: str) -> None:
+    """Go on over the graph of the version that a locked execution has been moved to.
+
+    Raises InvalidInput when it cannot be told what is waited for there.
+    """
+    run = _run(execution, by)
+    try:
+        run.moves = tokens.moved(old, run.graph, run.marking, run.variables)
     except InvalidExpression as error:
         raise InvalidInput([str(error)]) from error
     _write([run])
@@ -59,14 +87,19 @@ def exchange(
     What lending gave, and the results that are refused because their lease has passed on.
     """
     with transaction.atomic():
-        transitions.lock_all(work.execution_id for work, _ in results)
-        held, late = _held(session_id, results)
-        runs = _runs({work.execution_id for work, _ in held})
+        executions, fences = transitions.take_up(session_id, [work.task_id for work, _ in results])
+        held, late = _held(fences, results)
+        wanted = {work.execution_id for work, _ in held}
+        runs = {one.pk: _run(one) for one in executions if one.pk in wanted}
         outcomes, applied = _all_routed(runs, held, late)
-        transitions.advance(session_id, outcomes, 0)
-        approvals.open_for([work for work, result in applied if isinstance(result, WaitsForPeople)])
-        _write(list(runs.values()))
-        effects = transitions.advance(session_id, [], want) if want else []
+        asked = [work for work, result in applied if isinstance(result, WaitsForPeople)]
+        if _meet(runs.values(), outcomes):
+            transitions.advance_tokens(session_id, outcomes, [], [], [], 0)
+            approvals.open_for(asked)
+            effects = _write(list(runs.values()), session_id, [], want)
+        else:
+            effects = _write(list(runs.values()), session_id, outcomes, want)
+            approvals.open_for(asked)
         if any(is_due_soon(one) for one in outcomes):
             transitions.wake_sessions()
         events.announce(applied, [])
@@ -92,6 +125,22 @@ def cancel(execution: Execution, task: Task, *, by: str, reason: str) -> None:
     if seq in run.marking.open:
         run.moves = tokens.cancel(run.graph, run.marking, seq, reason, run.variables)
         _write([run])
+
+
+def offered(execution: Execution, task: Task) -> tuple[int, ...]:
+    """The nodes that an open ad-hoc sub-process offers now."""
+    run = _run(execution)
+    if seq_of(task.pk) not in run.marking.open:
+        return ()
+    return ad_hoc.offered(Game(run.graph, run.marking, run.variables), seq_of(task.pk))
+
+
+def activate(execution: Execution, task: Task, node: int, *, by: str) -> None:
+    """Begin a node that an ad-hoc sub-process of a locked execution offers."""
+    run = _run(execution, by)
+    seq = seq_of(task.pk)
+    run.moves = tokens.activate(run.graph, run.marking, seq, node, run.variables)
+    _write([run])
 
 
 def answer(task: Task, output: Mapping[str, Any]) -> None:
@@ -141,17 +190,26 @@ def is_open(execution: Execution, task: Task) -> bool:
 def conclude(execution: Execution) -> None:
     """End a locked token execution, if nothing is left of it or, running, a task has failed."""
     run = _run(execution)
+    entries = []
     if run.marking.ended and execution.state == State.PENDING:
-        begun = _begun(run)
-        transitions.record(begun)
-        events.moved(begun)
+        entries.append(run.come_to(State.RUNNING))
     for task in execution.tasks.filter(state=State.FAILED).order_by("finished_at"):
         if is_open(execution, task):
             run.failure = f"{task.name}: {task.error}"
             break
-    entries = _concluded(run)
-    transitions.record(entries)
-    events.moved(entries)
+    entries += _concluded(run)
+    if entries:
+        page = writing.Page([run])
+        page.fold()
+        page.write(None, [], entries, 0)
+        _told(run)
+        events.moved(entries)
+
+
+def hold(execution: Execution) -> None:
+    """Until a retry nothing begins in a locked execution that fails, and no timer event happens."""
+    execution.tasks.filter(is_ready=True).update(is_ready=False)
+    execution.timers.filter(kind=Timer.Kind.EVENT).update(is_held=True)
 
 
 def stop(execution: Execution) -> None:
@@ -173,13 +231,9 @@ def answer_caller(execution: Execution, code: str, error: str) -> None:
 
 
 def _held(
-    session_id: int | None, results: Sequence[tuple[Work, Result]]
+    fences: dict[int, int], results: Sequence[tuple[Work, Result]]
 ) -> tuple[list[tuple[Work, Result]], list[tuple[Work, Result]]]:
-    """The results whose task still runs for this session under this fence, and the others."""
-    running = Task.objects.filter(
-        pk__in=[work.task_id for work, _ in results], session=session_id, state=State.RUNNING
-    )
-    fences = dict(running.values_list("pk", "fence"))
+    """The results whose task still runs under this fence, and the others."""
     held: list[tuple[Work, Result]] = []
     late: list[tuple[Work, Result]] = []
     for work, result in results:
@@ -205,17 +259,23 @@ def _all_routed(
         if activity is None:
             late.append((work, result))
             continue
-        is_asked = isinstance(result, WaitsForPeople)
-        if is_asked and activity.role == INCIDENT:  # it has not come as far as the question
-            result = Completed({})
+        is_own = isinstance(result, WaitsForPeople) or work.node.kind == DECISION
+        if is_own and activity.role == INCIDENT and getattr(result, "by", None) is None:
+            result = Completed({})  # it has not come as far as the question
         outcomes.append(_routed(run, work, result))
         applied.append((work, result))
     return outcomes, applied
 
 
-def _runs(execution_ids: Iterable[int]) -> dict[int, Run]:
-    rows = Execution.objects.filter(pk__in=execution_ids).order_by("pk")
-    return {execution.pk: _run(execution) for execution in rows}
+def _meet(runs: Iterable[Run], outcomes: Sequence[Mapping[str, Any]]) -> bool:
+    """Whether a task that has an outcome is moved on by another's: then that comes after it."""
+    settled = {one["id"] for one in outcomes}
+    return any(
+        run.id_of(move.seq) in settled - run.reported
+        for run in runs
+        for move in run.moves
+        if isinstance(move, writing.ENDING)
+    )
 
 
 def _run(execution: Execution, by: str = transitions.SYSTEM) -> Run:
@@ -238,6 +298,7 @@ def _routed(run: Run, work: Work, result: Result) -> dict[str, Any]:
 def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     seq = seq_of(work.task_id)
     assigned: Mapping[str, Any] = {}
+    told = {"reason": result.reason} if result.reason else {}
     try:
         moved = _onwards(run, work, seq, result)
     except InvalidExpression as error:
@@ -246,9 +307,12 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     for move in moved:
         if isinstance(move, moves.Completed) and move.seq == seq:
             assigned = move.assigned
+            told |= writing.way(run.graph, work.position, move)
         else:
             run.moves.append(move)
     run.reported.add(work.task_id)
+    run.assigned |= assigned
+    run.closed += 1
     if result.by is not None and work.node.kind == CALL:
         deliveries.post([(Delivery.Kind.CANCEL, None, {"task": work.task_id})])
     return {
@@ -258,7 +322,7 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
         "routed_on": None,
         "targets": [],
         "actor": result.by,
-        "data": {"reason": result.reason} if result.reason else None,
+        "data": {**told, **result.told} or None,
     }
 
 
@@ -282,6 +346,7 @@ def _broken(run: Run, work: Work, result: Broken) -> dict[str, Any]:
         if is_here
         else None
     )
+    run.closed += 1
     if moved is None:
         run.failure = run.failure or f"{run.graph.nodes[work.position].name}: {result.error}"
         return failed(work, result, again=False)
@@ -290,13 +355,22 @@ def _broken(run: Run, work: Work, result: Broken) -> dict[str, Any]:
     return failed(work, result, again=False, caught=run.graph.nodes[caught.node].key)
 
 
-def _write(runs: list[Run]) -> None:
-    entries = [entry for run in runs if _has_begun(run) for entry in _begun(run)]
-    transitions.record(entries)
-    entries += writing.Page(runs).write()
-    ending = [entry for run in runs for entry in _concluded(run)]
-    transitions.record(ending)
-    events.moved([*entries, *ending])
+def _write(
+    runs: list[Run],
+    session_id: int | None = None,
+    outcomes: Sequence[dict[str, Any]] = (),
+    want: int = 0,
+) -> list[transitions.Effect]:
+    """Write what has moved, settle outcomes with it, and lend what is next."""
+    entries = [run.come_to(State.RUNNING) for run in runs if _has_begun(run)]
+    page = writing.Page(runs)
+    entries += page.fold()
+    entries += [entry for run in runs for entry in _concluded(run)]
+    lent = page.write(session_id, outcomes, entries, want)
+    for run in runs:
+        _told(run)
+    events.moved(entries)
+    return lent
 
 
 def _has_begun(run: Run) -> bool:
@@ -311,33 +385,24 @@ def _is_ready(run: Run, move: moves.Move) -> bool:
     return isinstance(move, moves.Passed)
 
 
-def _begun(run: Run) -> list[transitions.Entry]:
-    moved = transitions.move(run.execution, State.RUNNING, by=run.actor, started_at=clock.now())
-    return [moved]
-
-
 def _concluded(run: Run) -> list[transitions.Entry]:
     """The execution's end, if it has come: a paused one ends when it is resumed."""
-    execution = run.execution
-    if execution.state != State.RUNNING or not (run.failure or run.marking.ended):
+    if run.execution.state != State.RUNNING or not (run.failure or run.marking.ended):
         return []
-    new = State.FAILED if run.failure else State.COMPLETED
-    execution.timers.filter(kind=Timer.Kind.EXECUTION_TIMEOUT).delete()
+    run.actor = transitions.SYSTEM
     if run.failure:
-        execution.tasks.filter(is_ready=True).update(is_ready=False)
-    if execution.parent_task is not None:
-        answer_caller(execution, _code(execution) if run.failure else "", run.failure)
-    told = {"error": run.failure} if run.failure else {}
-    return [
-        transitions.move(
-            execution,
-            new,
-            by=transitions.SYSTEM,
-            error=run.failure,
-            finished_at=clock.now(),
-            told=told,
-        )
-    ]
+        return [run.come_to(State.FAILED, error=run.failure)]
+    return [run.come_to(State.COMPLETED)]
+
+
+def _told(run: Run) -> None:
+    """What an end that has been written means for others, and for what the execution waits for."""
+    if len(run.states) < 2 or run.states[-1] not in (State.FAILED, State.COMPLETED):
+        return
+    if run.failure:
+        hold(run.execution)
+    if run.execution.parent_task is not None:
+        answer_caller(run.execution, _code(run.execution) if run.failure else "", run.failure)
 
 
 def _code(execution: Execution) -> str:

@@ -22,11 +22,12 @@ class Opened:
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """An activity is done. The task whose result was reported is not named again."""
+    """An activity is done, its token gone on `flows`. One that was reported is not named again."""
 
     seq: int
     output: Mapping[str, Any]
     assigned: Mapping[str, Any] = field(default_factory=dict)
+    flows: tuple[int, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

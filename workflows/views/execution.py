@@ -16,10 +16,12 @@ from workflows.audit import rebuild
 from workflows.audit.rebuild import Row
 from workflows.engine import tokens
 from workflows.engine.explaining import Surroundings
+from workflows.graph.retry import IN_DOUBT
+from workflows.graph.shape import SCOPE, Node
 from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
-from . import past
+from . import overlaying, past
 from .drawing import drawn
 from .executions import waits_for_people
 from .explaining import explained, waits
@@ -28,6 +30,8 @@ from .refusals import answered
 from .timeline import timeline
 
 EVENTS_READ, EVENTS_SHOWN, TASKS_SHOWN, FORKS_SHOWN = 2000, 100, 500, 10
+LEGEND = (State.PENDING, State.RUNNING, State.PAUSED, State.COMPLETED, State.FAILED, IN_DOUBT,
+          State.CANCELLED)  # fmt: skip
 WITHOUT_WEIGHT = ("version__graph", "version__template", "workflow__input_schema")
 
 
@@ -38,7 +42,10 @@ def execution(request: HttpRequest, execution_id: int) -> HttpResponse:
     """The page; with `at`, for who may read the audit, as it was after that audit row."""
     if request.GET.get("at") and not request.user.has_perm(access.AUDIT):
         messages.info(request, _("This is the present: your role does not show the past."))
-    return render(request, "workflows/execution.html", _context(request, execution_id))
+    context = _context(request, execution_id)
+    run = context["execution"]
+    shown = {"diagram": overlaying.address(run.workflow, run.version), "legend": LEGEND}
+    return render(request, "workflows/execution.html", context | shown)
 
 
 @require_safe
@@ -152,10 +159,9 @@ def _present(
         "why": explained(now, events, user),
         "waits": waits(now),
         "approvals": now.approvals,
-        "rerunnable": {
-            task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)
-        },
+        "rerunnable": engine.rerunnable(run, tasks),
         "skippable": {task.pk for task in tasks if _may_skip(run, task)},
+        "choices": _choices(run, tasks),
     }
 
 
@@ -168,6 +174,7 @@ def _parts(
 ) -> dict[str, Any]:
     """What every part shows, as it is now or as it was at a moment of the past."""
     then = moment.picture if moment else None
+    has_canvas = "canvas" in request.GET  # then the browser draws
     shown = past.as_they_were(tasks, then, moment.row.at) if moment and then else tasks
     variables = then.variables if then else run.variables
     until = then.seq if then else None
@@ -181,7 +188,9 @@ def _parts(
         "variables": variables,
         "actions": actions(request.user, run),
         "caught": _caught(run, tasks),
-        "drawing": drawn(run.version_id, shown, variables, _passed(told, until)),
+        "drawing": None
+        if has_canvas
+        else drawn(run.version_id, shown, variables, _passed(told, until)),
         "timeline": timeline(
             tasks, told[-EVENTS_READ:], moment.row.at if moment and then else None
         ),
@@ -191,6 +200,7 @@ def _parts(
         "waits": {},
         "rerunnable": set(),
         "skippable": set(),
+        "choices": {},
     }
 
 
@@ -209,9 +219,11 @@ def _passed(told: list[Row], until: int | None) -> dict[str, set[str]]:
     return found
 
 
-def _rerunnable(run: Execution, tasks: list[Task]) -> set[int]:
-    """A token graph cannot be forked: where its tokens were is not kept."""
-    return {task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)}
+def _choices(run: Execution, tasks: list[Task]) -> dict[int, list[Node]]:
+    """What may be begun by hand in each open ad-hoc sub-process, by its task's id."""
+    scopes = [one for one in tasks if one.kind == SCOPE and one.state == State.RUNNING]
+    found = {task.pk: engine.offered(run, task) for task in scopes}
+    return {pk: nodes for pk, nodes in found.items() if nodes}
 
 
 def _may_skip(run: Execution, task: Task) -> bool:
@@ -223,12 +235,7 @@ def _may_move(request: HttpRequest, run: Execution) -> bool:
     """Whether it can be moved to what is published now, as far as the page needs to know."""
     newest = run.workflow.published_id
     is_newer = newest is not None and newest not in (run.version_id, run.version.arranges_id)
-    return (
-        is_newer
-        and run.marking is None
-        and not run.is_final
-        and request.user.has_perm(access.OPERATE)
-    )
+    return is_newer and not run.is_final and request.user.has_perm(access.OPERATE)
 
 
 def _forks(told: list[Row]) -> list[int]:

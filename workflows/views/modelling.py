@@ -17,6 +17,7 @@ from workflows.errors import IntakePaused, InvalidInput, UnknownWorkflow
 from workflows.forms import StartForm
 from workflows.models import Priority, Workflow
 
+from . import overlaying
 from .drawing import drawn
 from .refusals import answered
 
@@ -40,13 +41,14 @@ def workflows(request: HttpRequest) -> HttpResponse:
 def workflow(request: HttpRequest, key: str) -> HttpResponse:
     """One workflow: the published diagram, the facts, the versions; for htmx what may change."""
     one = found(key)
-    shown = _version(one, request.GET.get("version"))
+    shown = version_of(one, request.GET.get("version"))
     graph = graphs.of(shown.pk) if shown else None
     context = {
         "workflow": one,
         "shown": shown,
         "graph": graph,
         "drawing": drawn(shown.pk) if shown else None,
+        "diagram": overlaying.address(one, shown) if shown else "",
         "versions": _versions(one)[:VERSIONS_SHOWN],
         "runs": charts.latest_runs([one.pk]).get(one.pk, []),
         "starters": one.starters.order_by("kind", "pk"),
@@ -83,6 +85,17 @@ def found(key: str) -> Workflow:
     if first is None:
         raise Http404
     return first
+
+
+def version_of(one: Workflow, asked: str | None) -> Any:
+    """The version with a number, the published one if none is asked for; raises Http404."""
+    wanted = number(asked)
+    if wanted is None:
+        return one.published
+    found = _versions(one).filter(number=min(wanted, 2**31 - 1)).first()
+    if found is None:
+        raise Http404
+    return found
 
 
 def _started(request: HttpRequest, one: Workflow, form: StartForm, schema: Any) -> HttpResponse:
@@ -130,16 +143,6 @@ def _form(request: HttpRequest, one: Workflow, form: StartForm, status: int = 20
         "typed": request.POST,
     }
     return render(request, "workflows/start.html", context, status=status)
-
-
-def _version(one: Workflow, asked: str | None) -> Any:
-    wanted = number(asked)
-    if wanted is None:
-        return one.published
-    found = _versions(one).filter(number=min(wanted, 2**31 - 1)).first()
-    if found is None:
-        raise Http404
-    return found
 
 
 def _versions(one: Workflow) -> Any:

@@ -129,7 +129,7 @@ export class BpmnCanvas {
   }
 
   #lay(id, html, position) {
-    return this.service("overlays").add(id, { html, position, show: { minZoom: 0.35 } });
+    return this.service("overlays").add(id, { html, position, show: { minZoom: 0.35 }, scale: { min: 0.85, max: 1.2 } });
   }
 
   #pick(element) {

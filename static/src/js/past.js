@@ -19,6 +19,7 @@ function go(seq) {
   const last = Number(range.max);
   wanted = seq === null || seq >= last ? null : Math.max(1, seq);
   range.value = wanted ?? last;
+  root.dataset.at = wanted ?? "";
   steer();
   if (wanted === null) isStale = true;
   window.htmx.trigger(root, "moment");
@@ -125,6 +126,7 @@ function sift(event) {
 
 if (root && range) {
   wanted = "past" in shown() ? Number(shown().seq) : null;
+  root.dataset.at = wanted ?? "";
   follow();
   play.hidden = false;
   range.addEventListener("input", () => {
