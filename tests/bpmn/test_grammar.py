@@ -16,10 +16,9 @@ from .drawing import el, ext, file, flow, tasks
 KEYS = [f"n{number}" for number in range(8)]
 EVENT_TAGS = [tag for tag in KINDS if tag.endswith("Event")]
 ANY = st.sampled_from(KEYS)
-TEXTS = st.sampled_from(
-    ["", "x", "3", "-1", "true", "${x > 1}", "${x.y()}", "= x and y", "=[", "PT5M", "R3/PT1M"]
-    + [*("R/", "2030-01-01", "0 0 * * * ?", "a b", "“ü”", "\u0600", "n1", "p:n1", "9" * 400, "{}")]
-)
+PLAIN = ["", "x", "3", "-1", "true", "a b", "n1", "p:n1", "{}", "“ü”", "\u0600", "9" * 400]
+TIMES = ["PT5M", "R3/PT1M", "R/", "2030-01-01", "0 0 * * * ?"]
+TEXTS = st.sampled_from([*PLAIN, *TIMES, "${x > 1}", "${x.y()}", "= x and y", "=["])
 NAMES = st.sampled_from(
     ["name", "default", "messageRef", "calledElement", "isForCompensation", "triggeredByEvent"]
     + ["scriptFormat", "startQuantity", "operationRef", "implementation", "instantiate"]

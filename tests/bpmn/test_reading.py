@@ -293,6 +293,13 @@ def test_what_makes_no_sense_is_refused_with_its_line(
     assert str(line or "") in str(refused.value)
 
 
+def test_what_an_extension_holds_is_no_step_though_it_is_called_like_one() -> None:
+    held = ext(f"<signalbox:keep>{el('task', 'b')}{el('task', 'a')}</signalbox:keep>")
+    assert [*tasks(read(file(el("task", "a", held))))] == ["a"]
+    with pytest.raises(BpmnError, match="not in this file"):
+        read(file(el("task", "a", held), flow("a", "b")))
+
+
 def test_a_file_without_a_process_is_refused() -> None:
     with pytest.raises(BpmnError, match="no process"):
         read(b'<definitions xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"/>')

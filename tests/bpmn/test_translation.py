@@ -52,6 +52,8 @@ SEEN: dict[str, Any] = {
         ("${(amount - 200) * 2}", 2000),
         ("${amount % 7 == 3}", True),
         ("${-amount < 0}", True),
+        ("${status.equals('paid')}", True),
+        ("${!order.id.equals('A-2') && amount.equals('1200')}", False),
         ("${output == 5}", True),
         ('${status == "it\'s"}', False),
     ],
@@ -64,6 +66,7 @@ def test_juel_means_the_same_in_cel(source: str, expected: Any) -> None:
     "source",
     [
         "${order.isPaid()}",
+        "${order.equals(other)}",
         "${bean.check(order)}",
         "${fn(x)}",
         "${var:equals(x, 1)}",

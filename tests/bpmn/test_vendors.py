@@ -180,6 +180,16 @@ def test_what_a_file_says_must_be_understood_is() -> None:
     assert "must be understood" in findings(el("task", "a"), root=must)[0]
 
 
+def test_a_finding_names_the_step_or_flow_that_it_is_about() -> None:
+    when = el("conditionExpression", "c", "x.y")
+    ways = el("sequenceFlow", "f", when, sourceRef="a", targetRef="a", name="no")
+    timed = el("timerEventDefinition", "t", el("timeDuration", "d", "soon"))
+    waits = el("intermediateCatchEvent", "b", timed, name="Wait")
+    loop = el("multiInstanceLoopCharacteristics", "l")
+    found = read(file(el("task", "a"), ways, waits, el("subProcess", "s", loop))).unsupported
+    assert [(one.element_id, one.name) for one in found] == [("f", "no"), ("b", "Wait"), ("s", "")]
+
+
 def test_what_is_no_element_of_a_process_is_named() -> None:
     assert "<widget> is no element" in findings(el("widget", "a"))[0]
 
@@ -189,6 +199,6 @@ def test_a_condition_without_exact_translation_stays_as_it_is_and_is_named() -> 
     drawn = [el("exclusiveGateway", "g"), el("task", "a"), flow("g", "a", when)]
     assert one(*drawn, unsupported=1)["depends_on"] == [{"task": "g", "when": when}]
     assert (
-        "f: The condition “${order.isPaid()}” has no exact translation to CEL"
+        "g-a: The condition “${order.isPaid()}” has no exact translation to CEL"
         in findings(*drawn)[0]
     )

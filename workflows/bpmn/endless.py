@@ -9,7 +9,7 @@ from lxml import etree
 from workflows.errors import BpmnError
 
 from .kinds import NODES, SCOPES
-from .source import Source, children, extension, local, within, zeebe
+from .source import Source, children, extension, local, zeebe
 
 MOST_TRIES = 50  # of one process: one that calls more others than this is not looked at further
 
@@ -44,7 +44,7 @@ def refuse(source: Source) -> None:
 
 
 def _called(source: Source, process: etree._Element) -> set[etree._Element]:
-    found = (_target(source, one) for one in within(process, "callActivity"))
+    found = (_target(source, one) for one in source.within(process, "callActivity"))
     return {one for one in found if one is not None and local(one) == "process"}
 
 
