@@ -8,9 +8,10 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import PHONE, Desk, csrf_token, send
+from tests.browser.desk import PHONE, Desk, csrf_token, expect_state, send
 from tests.browser.drawing import (
     add_by_tree,
+    add_input,
     field,
     item,
     new_workflow,
@@ -46,11 +47,15 @@ def test_what_is_drawn_is_saved_published_and_runs_to_its_end(linus: Page) -> No
     saved(linus, lambda: field(linus, "Agent").select_option("agent_005"))
     expect(linus.locator("#who-can")).to_contain_text("Can do it now")
     expect(linus.locator("#no-problems")).to_be_visible()
+    linus.locator("#panel summary", has_text="Input and output").click()
+    add_input(linus, "message", "invoice_report")
+    saved(linus, lambda: add_input(linus, "accounting_email", "office@signalbox.example"))
     publish(linus, "The first one")
     linus.goto(f"/workflows/{key}/")
     expect(linus.locator(".versions")).to_contain_text("The first one")
     linus.goto(f"/workflows/{key}/start/")
     send(linus)
+    expect_state(linus, "completed")
     expect(linus.locator("#x-tasks")).to_contain_text("Send the note")
 
 
@@ -108,9 +113,7 @@ def test_what_the_panel_says_is_what_the_workflow_does(linus: Page, product: Pro
     field(linus, "Capabilities").fill("shipping, logistics")
     for part in ("Input and output", "Priority, retries, timeout", "Repetition"):
         linus.locator("#panel summary", has_text=part).click()
-    linus.locator("#panel").get_by_role("button", name="Add an input").click()
-    linus.locator("#panel").get_by_placeholder("Name").fill("limit")
-    linus.locator("#panel").get_by_placeholder("Value").fill("3")
+    add_input(linus, "limit", "3")
     linus.locator("#panel").get_by_role("button", name="Add an output").click()
     linus.locator("#panel").get_by_placeholder("Variable").fill("ok")
     linus.locator("#panel").get_by_placeholder("CEL", exact=True).fill("output.ok")
