@@ -17,7 +17,7 @@ from workflows.errors import BpmnError
 from workflows.graph.shape import Graph
 
 QUICKLY = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
@@ -160,3 +160,11 @@ def test_a_condition_is_the_label_of_its_way_until_it_has_a_name() -> None:
 def test_what_cannot_be_drawn_is_named(task: dict[str, Any], said: str) -> None:
     with pytest.raises(BpmnError, match=f"^{said.replace('(', '[(]')}".replace("\\", "\\\\")):
         write(chain(task))
+
+
+def test_a_start_in_an_event_sub_process_carries_the_event_of_its_sub_process() -> None:
+    timer = {"type": "timer", "cycle": "R3/PT1H", "interrupting": False}
+    scope = {"key": "a", "kind": "scope", "event": timer}
+    start = {"key": "s", "kind": "start", "parent": "a"}
+    for tasks in ([scope, start], [start, scope]):
+        round_trip(chain({"key": "work"}, *tasks, {"key": "b", "parent": "a", "depends_on": ["s"]}))

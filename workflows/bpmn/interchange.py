@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -14,7 +15,7 @@ from .vocabulary import BPMNDI, DC, DI, SCOPE_TAGS, local
 
 NSMAP = {"bpmndi": BPMNDI, "dc": DC, "di": DI}
 MARGIN = 40.0  # left of and over the picture
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 
 def di(name: str) -> str:
