@@ -246,6 +246,18 @@ def test_a_file_of_another_tool_comes_back_as_it_was_and_keeps_what_is_not_touch
     assert workflow.task_definitions.get(key="file").max_retries == 4
 
 
+def test_a_file_without_a_layout_gets_one_where_it_is_shown_and_comes_back_without() -> None:
+    head, rest = FOREIGN.split(b"  <bpmndi:BPMNDiagram")
+    bare = head + b"</definitions>\n"
+    workflow = imported(bare)
+    assert engine.export_bpmn("orders") == bare
+    drawn = engine.diagram_of(workflow, drawn=True)
+    assert drawn.count(b"Bounds ") == rest.count(b"Bounds ") == 4
+    saved = engine.save_diagram(workflow, drawn, by=None, revision=1)
+    assert saved.revision == 2
+    assert engine.export_bpmn("orders") == drawn
+
+
 def test_a_task_that_the_form_adds_gets_a_place_and_the_others_keep_theirs() -> None:
     workflow = imported(FOREIGN)
     TaskDefinition.objects.create(

@@ -69,7 +69,7 @@ def workflow_draft_state(request: HttpRequest, key: str) -> HttpResponse:
     workflow = found(key)
     if "brief" in request.GET:
         return JsonResponse({"revision": workflow.revision})
-    document = engine.diagram_of(workflow)
+    document = engine.diagram_of(workflow, drawn=True)
     told = _problems(document, *checking.draft(workflow))
     answer = {"xml": document.decode(), "revision": workflow.revision, "problems": told}
     return JsonResponse(answer)
