@@ -1,6 +1,6 @@
 // The execution's diagram: states and tokens as they are now, or at the moment where the slider stands.
 // It stands before viewer.js in the page: that one tells when the diagram is there.
-import { all, one } from "./js/dom.js";
+import { one } from "./js/dom.js";
 import { Following } from "./js/following.js";
 import { Painter } from "./js/painter.js";
 import { Picking } from "./js/picking.js";
@@ -20,7 +20,7 @@ class LiveDiagram {
     this.painter = new Painter(canvas);
     this.picking = new Picking(canvas, element);
     this.following = new Following(canvas, element, one("#follow"));
-    element.addEventListener("live", () => this.#at() || this.refresh());
+    root.addEventListener("live", () => this.#at() || this.refresh());
     root.addEventListener("moment", () => this.refresh());
     document.addEventListener("htmx:configRequest", ({ detail }) => {
       if (detail.elt === root) detail.parameters.canvas = 1; // the parts need not bring the drawing
@@ -43,11 +43,11 @@ class LiveDiagram {
     const url = at ? this.element.dataset.overlayAt.replace(/0\/$/, `${at}/`) : this.element.dataset.overlay;
     const answer = await fetch(url).catch(() => null);
     if (!answer?.ok || at !== this.#at()) return; // the next change asks again
-    this.paint(await answer.json(), at);
+    await this.paint(await answer.json(), at);
   }
 
-  paint(overlay, at = "") {
-    this.painter.paint(overlay);
+  async paint(overlay, at = "") {
+    if (!(await this.painter.paint(overlay))) return;
     this.picking.know(overlay.nodes);
     this.following.show(at && overlay.here ? [overlay.here] : overlay.focus);
     this.element.dataset.version = overlay.version;
@@ -74,8 +74,8 @@ function place(element, canvas) {
 }
 
 document.addEventListener("bpmn:ready", ({ target, detail }) => {
+  target.closest(".diagram-card")?.classList.add("has-canvas");
   place(target, detail.canvas);
-  for (const button of all("[data-bpmn-zoom]")) button.hidden = false;
   addEventListener("beforeprint", () => detail.canvas.zoom("fit"));
   if (!target.dataset.overlay) return;
   target.live = new LiveDiagram(target, detail.canvas);

@@ -11,6 +11,8 @@ import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
 from tests.browser.desk import Desk
+from tests.browser.drawn import Drawn
+from tests.browser.drawn import drawn as draw
 from tests.browser.past import Past, lived
 from tests.scenarios.product import Product, running
 
@@ -89,3 +91,9 @@ def grace(desk: Desk) -> Page:
 def past(product: Product) -> Past:
     """What the desk has been through before the pages are looked at."""
     return lived(product)
+
+
+@pytest.fixture(scope="package")
+def drawn(product: Product) -> Drawn:
+    """Processes that came as BPMN files and run."""
+    return draw(product)

@@ -13,6 +13,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from tests.browser.conftest import FLAGS, NAMES
 from tests.browser.desk import PHONE, WIDE, Desk, expect_task, start_order
+from tests.browser.drawn import drawn
 from tests.browser.past import Past, lived
 from tests.browser.test_pages import address
 from tests.scenarios.held_gateway import HeldGateway, holding
@@ -33,6 +34,7 @@ PICTURES = {
     "execution-paused": ("ada", "/executions/{paused}/"),
     "execution-past": ("ada", "/executions/{disputed}/?at=9"),
     "execution-parallel": ("ada", "/executions/{disputed}/"),
+    "process": ("ada", "/executions/{onboarding}/"),
     "cancel": ("ada", "/executions/{waiting}/cancel/"),
     "variables": ("ada", "/executions/{waiting}/variables/"),
     "batches": ("ada", "/batches/"),
@@ -75,6 +77,7 @@ BEST = (
     ("approval", "approval", WIDE, "light"),
     ("workflow", "workflow", WIDE, "light"),
     ("phone", "execution-waiting", PHONE, "light"),
+    ("process", "process", WIDE, "light"),
 )
 AS_WEBP = """async (png) => {
     const image = new Image();
@@ -92,7 +95,9 @@ def main(out: Path) -> None:
     with tempfile.TemporaryDirectory() as folder, holding(Path(folder)) as gateway:
         gateway.go.set()
         with running(gateway.url) as product:
-            _photograph(product, lived(product), out, gateway)
+            past = lived(product)
+            past.executions["onboarding"] = drawn(product).onboarding
+            _photograph(product, past, out, gateway)
 
 
 def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway) -> None:
@@ -151,6 +156,8 @@ def _open(page: Page, url: str) -> None:
         expect(page.locator("#live")).to_have_attribute("data-status", "on")
     expect(page.locator("#editor:not([data-ready])")).to_have_count(0)
     expect(page.locator("#home-loads p, #chain:empty")).to_have_count(0)
+    expect(page.locator("#diagram[data-overlay]:not([data-version])")).to_have_count(0)
+    expect(page.locator("#diagram:not([data-ready])")).to_have_count(0)
 
 
 def _shoot(page: Page, path: Path) -> None:

@@ -38,7 +38,7 @@ def test_a_draft_is_stepped_on_its_diagram_and_back(desk: Desk, past: Past) -> N
     page.evaluate("window.isTheSamePage = true")
     node(page, "Choose a dish", "completed")
     node(page, "Invite the guests", "paused")
-    expect(page.get_by_text("decided by its table: rows 1.")).to_be_visible()
+    expect(page.get_by_text("decided by its table; rows that hit: 1.")).to_be_visible()
     changed = page.locator("tr.changed-here", has_text="menu")
     expect(changed).to_contain_text("Roastbeef")
     page.get_by_role("button", name="Approve").click()

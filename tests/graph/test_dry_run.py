@@ -183,6 +183,15 @@ def test_decisions_are_made_in_earnest() -> None:
     assert broken.error.startswith("Choose: “Season”: “Temperature”: there is no variable")
 
 
+def test_the_ways_that_tokens_took_are_known() -> None:
+    process = graph(
+        [{"key": "s", "kind": "start"}, {"key": "a"}, {"key": "b"}, {"key": "c", "join": "one"}],
+        [("s", "a"), ("a", "b", "output.ok"), ("a", "c", "", True), ("b", "c")],
+    )
+    run = play(process, {}, [done(1, ok=True), done(2)])
+    assert (waits(run), run.passed) == (["c"], {0: {0}, 1: {1}, 2: {3}})
+
+
 def test_a_call_is_answered_by_hand() -> None:
     process = graph(
         [

@@ -170,7 +170,7 @@ def test_events_decisions_and_calls_are_stepped_too(modeller: Client) -> None:
     )
     dry = Stepper(modeller)
     dry.begin(json='{"Temperature today": 15, "day type": "Weekday"}')
-    assert "“Choose” decided by its table: rows 2." in dry.text
+    assert "“Choose” decided by its table; rows that hit: 2." in dry.text
     assert "Due 1m 30s after it began to wait." in dry.text
     timer = re.search(r'value="(happen:\d+)"', dry.text)
     assert timer is not None

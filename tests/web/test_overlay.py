@@ -9,7 +9,7 @@ from django.test import Client
 
 from agents import runner
 from tests.factories import default, human, make_agent, make_user, node, register, start, step, when
-from tests.web.conftest import completed, failed, ran, waiting
+from tests.web.conftest import completed, failed, fragment, ran, waiting
 from workflows import engine
 from workflows.engine import hindsight, overlay
 from workflows.models import Approval, Execution
@@ -211,6 +211,13 @@ def test_the_overlay_costs_the_same_for_any_number_of_tasks(
     operator.get(path)
     with django_assert_num_queries(8):
         operator.get(path)
+
+
+def test_who_draws_by_himself_is_not_sent_the_servers_drawing(operator: Client) -> None:
+    execution = completed()
+    for path in (f"/executions/{execution.pk}/live/", f"/executions/{execution.pk}/at/5/"):
+        assert 'id="x-diagram"' in fragment(operator, path)
+        assert 'id="x-diagram"' not in fragment(operator, path, canvas=1)
 
 
 def test_a_versions_document_is_kept_for_good_under_its_digest(operator: Client) -> None:

@@ -197,6 +197,7 @@ def test_a_moment_costs_the_same_queries_for_any_number_of_rows(
     for execution in (short, long):
         with django_assert_num_queries(8):
             page(operator, f"/executions/{execution.pk}/at/5/")
+        page(operator, f"/executions/{execution.pk}/?at=5")  # looks once for the version's document
     with django_assert_num_queries(7):
         page(operator, f"/executions/{short.pk}/?at=5")
     with django_assert_num_queries(9):

@@ -19,8 +19,8 @@ OPEN = {
 }
 ARGUMENTS = {
     "execution_id": 1, "task_id": 1, "approval_id": 1, "key": "flow", "mail_id": "1",
-    "supplier_id": "S", "seq": 1, "trigger_id": 1, "event_id": 1, "batch_id": 1,
-    "number": 1, "a": 1, "b": "draft",
+    "supplier_id": "S", "seq": 1, "trigger_id": 1, "event_id": 1, "batch_id": 1, "number": 1,
+    "a": 1, "b": "draft",
 }  # fmt: skip
 
 

@@ -6,7 +6,7 @@ state, so taking back the last choice is to leave it out.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -124,3 +124,8 @@ class Run:
         if self.state == RUNNING:
             self.state, self.error = FAILED, error
             self.tell("run_failed", None, error=error)
+
+
+def stuck(names: Sequence[str]) -> str:
+    """What is said of a run in which tokens wait for others that cannot come."""
+    return f"Nothing can move on: {', '.join(names)} waits for paths that were not taken."

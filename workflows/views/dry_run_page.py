@@ -44,7 +44,7 @@ SAID = {
     "passed": gettext_noop("A token passed “%(task)s”."),
     "sent": gettext_noop("“%(task)s” sent “%(name)s”."),
     "called": gettext_noop("“%(task)s” called the workflow “%(key)s”."),
-    "decided": gettext_noop("“%(task)s” decided by its table: rows %(rows)s."),
+    "decided": gettext_noop("“%(task)s” decided by its table; rows that hit: %(rows)s."),
     "chosen": gettext_noop("“%(task)s” was chosen."),
     "happened": gettext_noop("What “%(task)s” waited for happened."),
     "run_failed": gettext_noop("The process cannot go on: %(error)s"),

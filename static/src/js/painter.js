@@ -1,22 +1,34 @@
 // Lays an overlay on the diagram. Only what differs from the last one touches the page; the same one
-// again changes nothing.
+// again changes nothing. What takes longer than a slice goes on in the next frame, and the newest wins.
 const UNTOUCHED = { state: "", live: 0, iterations: 0, label: "" };
+const SLICE = 12; // milliseconds
 const SVG = "http://www.w3.org/2000/svg";
 
 export class Painter {
   #nodes = new Map(); // id → what was painted, as text
   #rounds = new Map(); // id → overlay
   #here = null;
+  #turn = 0;
 
   constructor(canvas) {
     this.canvas = canvas;
   }
 
-  paint({ nodes, flows, here = null }) {
-    for (const id of [...this.#nodes.keys()]) if (!nodes[id]) this.#node(id, UNTOUCHED);
-    for (const [id, node] of Object.entries(nodes)) this.#node(id, node);
+  /** Whether it came to its end: a newer one may have taken its place. */
+  async paint({ nodes, flows, here = null }) {
+    const turn = ++this.#turn;
+    const gone = [...this.#nodes.keys()].filter((id) => !nodes[id]).map((id) => [id, UNTOUCHED]);
+    let end = performance.now() + SLICE;
+    for (const [id, node] of [...gone, ...Object.entries(nodes)]) {
+      this.#node(id, node);
+      if (performance.now() < end) continue;
+      await new Promise(nextFrame);
+      if (turn !== this.#turn) return false;
+      end = performance.now() + SLICE;
+    }
     this.canvas.paths(flows);
     this.#point(here);
+    return true;
   }
 
   #node(id, node) {
@@ -59,6 +71,12 @@ export class Painter {
   #graphics(id) {
     return this.canvas.service("elementRegistry").getGraphics(id);
   }
+}
+
+/** Frames stop in a tab that nobody sees; its picture is to be right all the same. */
+function nextFrame(then) {
+  if (document.hidden) setTimeout(then);
+  else requestAnimationFrame(() => setTimeout(then));
 }
 
 /** In words, for those who listen and those who point. */
