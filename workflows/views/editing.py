@@ -24,7 +24,7 @@ from workflows.bpmn import keys
 from workflows.engine import checking, graphs
 from workflows.engine.filtering import key as number
 from workflows.graph import expressions
-from workflows.models import LARGEST_DIAGRAM, Workflow
+from workflows.models import LARGEST_DIAGRAM, DecisionTable, Workflow
 
 from . import diagram_texts
 from .asking import done
@@ -49,6 +49,7 @@ def workflow_edit(request: HttpRequest, key: str) -> HttpResponse:
         "may_publish": access.may_any(request.user, (access.PUBLISH,)),
         "groups": Group.objects.order_by("name").values_list("name", flat=True),
         "callable": Workflow.objects.filter(published__isnull=False).only("key", "name"),
+        "tables": DecisionTable.objects.order_by("name").only("key", "name"),
         "agents_url": _agents_url(),
         "roles": diagram_texts.ROLES,
         "addable": diagram_texts.addable(),
