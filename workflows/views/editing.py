@@ -171,12 +171,17 @@ def _problems(
     Elements are named by their ids, also where a task's key is another form of one.
     """
     ids = {keys.key(one): one for one in map(bytes.decode, ID.findall(document))}
-    notes = [
-        {"element": one.element_id, "field": "", "message": one.what, "severity": "note"}
+    drawn = [
+        {
+            "element": one.element_id,
+            "field": "diagram",
+            "message": one.what,
+            "severity": "note" if one.severity == "note" else "problem",
+        }
         for one in findings
-        if one.severity == "note"
     ]
-    told = [*diagram_texts.shown(problems), *notes]
+    others = diagram_texts.shown(one for one in problems if one.field != "diagram")
+    told = sorted([*others, *drawn], key=lambda one: one["severity"] == "note")
     return [{**one, "element": ids.get(one["element"], one["element"])} for one in told]
 
 
