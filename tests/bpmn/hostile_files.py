@@ -6,15 +6,22 @@ Writes a line of JSON for each: its name, what came of it, processor seconds, pe
 from __future__ import annotations
 
 import json
-import resource
+import re
 import sys
 import time
 from collections.abc import Iterator
+from pathlib import Path
 
 from workflows.bpmn.reader import BpmnError, read
 
 BPMN = 'xmlns="http://www.omg.org/spec/BPMN/20100524/MODEL"'
 ENTITY = "<!DOCTYPE d [{0}]><definitions {1}><process id='p' name='{2}'/></definitions>"
+
+
+def _peak() -> float:
+    """Of this program alone: getrusage begins with what its parent had when it forked."""
+    status = Path("/proc/self/status").read_text()
+    return int(re.search(r"VmHWM:\s+(\d+)", status)[1]) / 1024  # type: ignore[index]
 
 
 def ring_after(number: int) -> int:
@@ -69,7 +76,7 @@ def main(secret: str, address: str) -> None:
         except BpmnError as error:
             outcome = str(error)
         spent = time.process_time() - begun
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+        peak = _peak()
         print(json.dumps([name, outcome, spent, peak, len(data)]))
 
 
