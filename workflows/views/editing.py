@@ -24,7 +24,7 @@ from workflows.bpmn import keys
 from workflows.engine import checking, graphs
 from workflows.engine.filtering import key as number
 from workflows.graph import expressions
-from workflows.models import LARGEST_DIAGRAM, Workflow
+from workflows.models import LARGEST_DIAGRAM, DecisionTable, Workflow
 
 from . import diagram_texts
 from .asking import done
@@ -49,6 +49,7 @@ def workflow_edit(request: HttpRequest, key: str) -> HttpResponse:
         "may_publish": access.may_any(request.user, (access.PUBLISH,)),
         "groups": Group.objects.order_by("name").values_list("name", flat=True),
         "callable": Workflow.objects.filter(published__isnull=False).only("key", "name"),
+        "tables": DecisionTable.objects.order_by("name").only("key", "name"),
         "agents_url": _agents_url(),
         "roles": diagram_texts.ROLES,
         "addable": diagram_texts.addable(),
@@ -170,12 +171,17 @@ def _problems(
     Elements are named by their ids, also where a task's key is another form of one.
     """
     ids = {keys.key(one): one for one in map(bytes.decode, ID.findall(document))}
-    notes = [
-        {"element": one.element_id, "field": "", "message": one.what, "severity": "note"}
+    drawn = [
+        {
+            "element": one.element_id,
+            "field": "diagram",
+            "message": one.what,
+            "severity": "note" if one.severity == "note" else "problem",
+        }
         for one in findings
-        if one.severity == "note"
     ]
-    told = [*diagram_texts.shown(problems), *notes]
+    others = diagram_texts.shown(one for one in problems if one.field != "diagram")
+    told = sorted([*others, *drawn], key=lambda one: one["severity"] == "note")
     return [{**one, "element": ids.get(one["element"], one["element"])} for one in told]
 
 
