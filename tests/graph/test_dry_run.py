@@ -161,6 +161,22 @@ def test_messages_and_signals_of_the_run_itself_arrive() -> None:
     assert (run.state, run.variables) == ("completed", {"n": 2})
 
 
+def test_a_message_that_comes_early_is_kept_for_who_waits_next() -> None:
+    event = {"type": "message", "name": "go"}
+    process = graph(
+        [
+            {"key": "tell", "kind": "throw", "event": event},
+            {"key": "a"},
+            {"key": "hear", "kind": "catch", "event": event},
+            {"key": "b"},
+        ],
+        [("tell", "a"), ("a", "hear"), ("hear", "b")],
+    )
+    run = play(process, {})
+    assert waits(run) == ["a"]
+    assert waits(play(process, {}, [done(run.waiting[0].seq)])) == ["b"]
+
+
 def test_decisions_are_made_in_earnest() -> None:
     reading = read(DISH)
     table = {
