@@ -6,6 +6,8 @@ from typing import Any
 
 from lxml import etree
 
+from workflows.graph.validation import RESERVED
+
 from . import expressing, extension, keys, terms
 from .source import Source, attribute, classic, extensions, local, zeebe
 from .source import extension as first_extension
@@ -108,6 +110,9 @@ def _handed(
     target, text = one.get("target") or "", one.get("source") or ""
     expression = one.get("sourceExpression") or ""
     if not target:
+        return
+    if target in RESERVED:
+        source.unsupported(element, f"“{target}” cannot name a variable.", one)
         return
     try:
         if text:

@@ -19,6 +19,7 @@ from workflows.graph.shape import (
 )
 
 from . import expressing
+from .kinds import ACTIVITIES as HOSTS
 from .kinds import DECISION, NODES
 from .source import Source, child, children, is_true, local, name_of
 
@@ -35,21 +36,14 @@ class Connections:
 
     def __init__(self, source: Source, process: etree._Element) -> None:
         self.source = source
-        self.nodes = dict.fromkeys(one for one in process.iter() if local(one) in NODES)
+        self.nodes = dict.fromkeys(source.within(process, *NODES))
         self.out_of: dict[etree._Element, list[etree._Element]] = defaultdict(list)
         self.ends: dict[etree._Element, tuple[etree._Element, etree._Element]] = {}
         self.into: Counter[etree._Element] = Counter()
         self._place: dict[etree._Element, int] = {}
         self._choices: set[etree._Element] = set()
-        for flow in process.iter():
-            if local(flow) == "sequenceFlow":
-                start, end = self._end(flow, "sourceRef"), self._end(flow, "targetRef")
-                self.ends[flow] = (start, end)
-                self._place[flow] = len(self.out_of[start])
-                if child(flow, "conditionExpression") is not None:
-                    self._choices.add(start)
-                self.out_of[start].append(flow)
-                self.into[end] += 1
+        for flow in source.within(process, "sequenceFlow"):
+            self._connect(flow)
         self.hosts: dict[etree._Element, etree._Element] = {}
         self.undoing: dict[etree._Element, etree._Element] = {}
         self._attach(process)
@@ -89,7 +83,8 @@ class Connections:
     def _between(
         self, flow: etree._Element, item: dict[str, Any], target: dict[str, Any]
     ) -> dict[str, Any]:
-        found = {"key": self.source.key(flow), "kind": PASS, "depends_on": [item]}
+        plain = item["task"] if len(item) == 1 else item
+        found = {"key": self.source.key(flow), "kind": PASS, "depends_on": [plain]}
         name, parent = name_of(flow)[:_MAX_NAME], target.get("parent")
         return {
             **found,
@@ -112,6 +107,9 @@ class Connections:
             self.source.note(flow, f"The condition does not count: it is {why}.")
         elif when:
             item["when"] = when
+        elif not is_default and local(start) == "exclusiveGateway" and len(self.out_of[start]) > 1:
+            what = "It has no condition: it is taken unless a way before it in the file is."
+            self.source.note(flow, what)
         if is_default and not is_free:
             item["default"] = True
         if start in self._choices and not is_free and (place := self._place[flow]):
@@ -124,24 +122,37 @@ class Connections:
         given = start.get("default")
         return bool(given) and self.source.find(given) is flow
 
-    def _end(self, flow: etree._Element, name: str) -> etree._Element:
-        to = "It begins at" if name == "sourceRef" else "It leads to"
-        found = self.source.referred(flow, flow.get(name), to)
-        if found not in self.nodes:
-            message = f"{to} “{flow.get(name)}”, which is no step of this process."
-            raise self.source.error(flow, message)
-        return found
+    def _connect(self, flow: etree._Element) -> None:
+        start = self._end(flow, "sourceRef", "It begins")
+        end = self._end(flow, "targetRef", "It leads")
+        if start is None or end is None:
+            return
+        self.ends[flow] = (start, end)
+        self._place[flow] = len(self.out_of[start])
+        if child(flow, "conditionExpression") is not None:
+            self._choices.add(start)
+        self.out_of[start].append(flow)
+        self.into[end] += 1
+
+    def _end(self, flow: etree._Element, name: str, what: str) -> etree._Element | None:
+        """A step at an end of a flow; a drawing may have one that is not connected yet."""
+        given = (flow.get(name) or "").strip()
+        if not given:
+            self.source.unsupported(flow, f"{what} nowhere: connect it, or take it away.")
+            return None
+        found = self.source.referred(
+            flow, given, f"{what} at" if name == "sourceRef" else f"{what} to"
+        )
+        if found in self.nodes:
+            return found
+        self.source.unsupported(flow, f"{what} at “{given}”, which is no step of this process.")
+        return None
 
     def _attach(self, process: etree._Element) -> None:
         undone: dict[etree._Element, etree._Element] = {}
         for element in self.nodes:
-            if local(element) == "boundaryEvent":
-                host = self.source.referred(
-                    element, element.get("attachedToRef"), "It is attached to"
-                )
-                if host not in self.nodes:
-                    message = "It is attached to what is no step of this process."
-                    raise self.source.error(element, message)
+            host = self._host(element) if local(element) == "boundaryEvent" else None
+            if host is not None:
                 (undone if self.is_compensation(element) else self.hosts)[element] = host
             if element.get("default"):
                 self._check_default(element)
@@ -150,6 +161,17 @@ class Connections:
         for event in undone:
             what = "No association leads from it to the activity that compensates."
             self.source.unsupported(event, what)
+
+    def _host(self, element: etree._Element) -> etree._Element | None:
+        given = (element.get("attachedToRef") or "").strip()
+        if not given:
+            self.source.unsupported(element, "It is not attached to a step.")
+            return None
+        host = self.source.referred(element, given, "It is attached to")
+        if host in self.nodes and local(host) in HOSTS:
+            return host
+        self.source.unsupported(element, f"“{given}” is no task or sub-process of this process.")
+        return None
 
     def _check_default(self, element: etree._Element) -> None:
         flow = self.source.referred(element, element.get("default"), "Its default way is")
@@ -161,9 +183,7 @@ class Connections:
         self, process: etree._Element, events: dict[etree._Element, etree._Element]
     ) -> Iterator[tuple[etree._Element, etree._Element]]:
         found = set()
-        for one in process.iter():
-            if local(one) != "association":
-                continue
+        for one in self.source.within(process, "association"):
             ends = [self.source.find(one.get(name)) for name in ("sourceRef", "targetRef")]
             for event, handler in (ends, ends[::-1]):
                 if event in events and event not in found and self._undoes(handler):
@@ -177,9 +197,8 @@ class Connections:
 def lanes(source: Source, process: etree._Element) -> dict[etree._Element, str]:
     """The name of the inmost lane that has one, by the node that is drawn in it."""
     found: dict[etree._Element, str] = {}
-    for group in process.iter():
-        if local(group) == "laneSet":
-            _lanes(source, group, "", found)
+    for group in source.within(process, "laneSet"):
+        _lanes(source, group, "", found)
     return found
 
 

@@ -8,7 +8,7 @@ from typing import Any
 from lxml import etree
 
 from . import extension, feel, juel, terms
-from .source import Source, local, text_of
+from .source import Source, child, text_of
 from .terms import Naming, Untranslatable
 
 # Files of Camunda 7 and Flowable name XPath, the standard's default, and mean JUEL.
@@ -40,7 +40,10 @@ def cel(
     named: Naming = terms.variable,
 ) -> str:
     """The CEL of a text; without an exact translation it is named and given back as it stands."""
+    source.readable -= len(text)
     try:
+        if source.readable < 0:
+            raise Untranslatable("this file holds more expressions than are read")
         return translated(text, language, named)
     except Untranslatable as reason:
         shown = " ".join(text.split())
@@ -79,7 +82,10 @@ def static(source: Source, element: etree._Element, given: str, what: str) -> An
     text = given.strip()
     if not is_dynamic(text):
         return text
+    source.readable -= len(text)
     try:
+        if source.readable < 0:
+            raise Untranslatable("this file holds more expressions than are read")
         return json.loads(translated(text))
     except Untranslatable as reason:
         source.unsupported(element, f"{what} “{text:.200}” is not read: {reason}.")
@@ -102,5 +108,5 @@ def names(source: Source, element: etree._Element, given: str, what: str) -> lis
 
 def condition(source: Source, element: etree._Element, name: str, what: str) -> str | None:
     """The CEL of the first child expression with a name, None if there is none or it is empty."""
-    found = next((one for one in element if local(one) == name), None)
+    found = child(element, name)
     return None if found is None else of(source, found, what)

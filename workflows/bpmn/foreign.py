@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
 from typing import Final
 
 from lxml import etree
 
 from . import extension
-from .kinds import NODES
-from .source import BPMN, CLASSIC, FLOWABLE, ZEEBE, Source, child, local
+from .kinds import ATTRIBUTES, NODES
+from .source import BPMN, CLASSIC, FLOWABLE, ZEEBE, Source, child, children, local
 
 # Engines: what they read in a file changes how it runs there.
 _ENGINES: Final = (
@@ -32,7 +31,7 @@ _DECORATION: Final = (
 )
 _TASKS = frozenset({"task", "serviceTask", "sendTask", "businessRuleTask", "scriptTask"})
 _MI = frozenset({"multiInstanceLoopCharacteristics"})
-_ALL = NODES
+_ALL = frozenset(NODES)
 
 _READ: Final[dict[str, frozenset[str]]] = {
     "assignee": frozenset({"userTask"}),
@@ -76,6 +75,9 @@ _HARMLESS: Final = frozenset(
         "targetDockerX",
         "targetDockerY",
         "resourceURI",
+        "task-candidates-type",
+        "work-form-field-validation",
+        "element-name",
     }
 )
 _NOTED: Final[dict[str, str]] = {
@@ -97,6 +99,8 @@ _NOTED: Final[dict[str, str]] = {
     "taskPriority": "The priority is not taken over.",
     "historyLevel": "Everything is kept in the history.",
     "properties": "Properties are kept in the file and not read.",
+    "failedJobRetryTimeCycle": "Only an agent's work is tried again.",
+    "includeInHistory": "Everything is kept in the history.",
     "localization": "",
     "userTask": "",
     "versionTag": "",
@@ -124,23 +128,28 @@ _OWN: Final = {
 }
 
 
-def name_all(source: Source, process: etree._Element, used: Iterable[etree._Element]) -> None:
+def name_all(source: Source, process: etree._Element) -> None:
     """Name what is not read in a process, its file's head, and the definitions that it uses."""
     _head(source)
-    for element in [source.root, *used]:
+    for element in [source.root, *source.used]:
         _attributes(source, element)
         _extensions(source, element)
-    for element in process.iter():
-        name = local(element)
-        if not name or name == "extensionElements" or _is_within_extension(element):
-            continue
+    _inside(source, process)
+
+
+def _inside(source: Source, element: etree._Element) -> None:
+    """Everything in an element but what its extensions hold."""
+    if element.attrib:
         _attributes(source, element)
-        _extensions(source, element)
-        _standard(source, element, name)
-
-
-def _is_within_extension(element: etree._Element) -> bool:
-    return any(local(one) == "extensionElements" for one in element.iterancestors())
+    name = local(element)
+    _standard(source, element, name)
+    for one in element:
+        if local(one) == "extensionElements":
+            _extensions(source, element)
+        elif local(one):
+            _inside(source, one)
+        else:
+            _extension(source, element, one)
 
 
 def _head(source: Source) -> None:
@@ -153,8 +162,12 @@ def _head(source: Source) -> None:
 
 def _attributes(source: Source, element: etree._Element) -> None:
     for full in element.attrib:
-        uri, _, name = str(full)[1:].partition("}")
-        if not str(full).startswith("{") or uri == BPMN:
+        if not full.startswith("{"):
+            if full not in ATTRIBUTES:
+                source.note(element, f"The attribute “{full:.100}” is not one of BPMN 2.0.")
+            continue
+        uri, _, name = full[1:].partition("}")
+        if uri == BPMN:
             continue
         if uri in CLASSIC and local(element) in _READ.get(name, ()):
             continue
@@ -162,24 +175,20 @@ def _attributes(source: Source, element: etree._Element) -> None:
 
 
 def _extensions(source: Source, element: etree._Element) -> None:
-    for one in _foreign_children(element):
-        uri, _, name = str(one.tag)[1:].partition("}")
-        if not str(one.tag).startswith("{"):
-            uri, name = "", str(one.tag)
-        if one.tag in _OWN and local(element) in _OWN[str(one.tag)]:
-            continue
-        is_read = uri == ZEEBE or uri in CLASSIC
-        if is_read and local(element) in _ELEMENTS.get(name, ()):
-            continue
+    for holder in children(element, "extensionElements"):
+        for one in holder:
+            if not local(one):
+                _extension(source, element, one)
+
+
+def _extension(source: Source, element: etree._Element, one: etree._Element) -> None:
+    tag = str(one.tag)
+    uri, _, name = tag[1:].partition("}") if tag.startswith("{") else ("", "", tag)
+    if tag in _OWN and local(element) in _OWN[tag]:
+        return
+    is_read = uri == ZEEBE or uri in CLASSIC
+    if not is_read or local(element) not in _ELEMENTS.get(name, ()):
         _named(source, element, one, uri, name, "element")
-
-
-def _foreign_children(element: etree._Element) -> Iterator[etree._Element]:
-    for one in element:
-        if local(one) == "extensionElements":
-            yield from (inner for inner in one if not local(inner))
-        elif not local(one):
-            yield one
 
 
 def _named(

@@ -8,11 +8,14 @@ from typing import Any
 
 from lxml import etree
 
+from workflows.graph.validation import RESERVED
+
 from . import embedded, expressing, extension, terms
 from .source import Source, children, classic, extensions, text_of, zeebe
 from .source import extension as first_extension
 from .terms import Naming, Untranslatable
 
+MAPPINGS = (extension.IO_MAPPING, zeebe("ioMapping"), *classic("inputOutput"))
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -116,8 +119,8 @@ def _output(
     taken: dict[str, str],
     named: Naming,
 ) -> None:
-    if not _VARIABLE.match(target):
-        source.unsupported(element, f"“{target:.100}” is no name of a variable.", one)
+    if not _VARIABLE.match(target) or target in RESERVED:
+        source.unsupported(element, f"“{target:.100}” cannot name a variable.", one)
         return
     if not text:
         source.unsupported(element, f"“{target}” is set to nothing.", one)
@@ -134,11 +137,11 @@ def script(source: Source, element: etree._Element, task: dict[str, Any]) -> Non
     else:
         text = "\n".join(text_of(one) for one in children(element, "script")).strip()
         language = (element.get("scriptFormat") or "").strip()
-        found = (element.get(one) for one in classic("resultVariable"))
-        target = next((value.strip() for value in found if value), "")
+        named = (element.get(one) for one in classic("resultVariable"))
+        target = next((value.strip() for value in named if value), "")
     if not text:
         return
-    if not _VARIABLE.match(target):
+    if not _VARIABLE.match(target) or target in RESERVED:
         what = "The script is not run: only an expression in CEL, FEEL or JUEL whose result "
         source.unsupported(element, f"{what}is a variable (resultVariable) is.")
         return

@@ -9,7 +9,7 @@ from lxml import etree
 
 from workflows.errors import BpmnError
 
-from . import connecting, embedded, endless, extension, foreign, keys, scopes, starting
+from . import connecting, embedded, endless, extension, foreign, keys, scopes
 from .findings import Finding
 from .kinds import NODES
 from .parsing import parsed
@@ -17,8 +17,6 @@ from .source import BPMN, Source, children, is_true, local, name_of
 from .source import extension as first_extension
 
 __all__ = ["BpmnError", "Finding", "Reading", "read"]
-
-_USED = frozenset({"message", "signal", "error", "escalation"})
 
 
 @dataclass(frozen=True)
@@ -51,11 +49,8 @@ def read(data: bytes, *, process: str | None = None) -> Reading:
     walk = scopes.Walk(source, chosen, links, connecting.lanes(source, chosen))
     between = list(links.write(walk.tasks))
     definition = _whole(source, chosen)
-    if schedules := starting.schedules(source, walk.starts, walk.tasks):
-        definition["triggers"] = [*definition.get("triggers", []), *schedules]
     definition["tasks"] = [*walk.tasks.values(), *walk.inner, *between]
-    used = [one for one in source.root if local(one) in _USED]
-    foreign.name_all(source, chosen, used)
+    foreign.name_all(source, chosen)
     return Reading(definition, _ordered(source), _lines(source, walk.tasks))
 
 

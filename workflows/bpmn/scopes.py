@@ -22,7 +22,7 @@ from .kinds import (
     SCOPES,
     UNSUPPORTED,
 )
-from .mappings import apply
+from .mappings import MAPPINGS, apply
 from .source import Source, children, is_true, local, name_of, text_of
 from .source import extension as first_extension
 
@@ -50,7 +50,6 @@ class Walk:
         self._edged = links.needs_edge
         self.tasks: dict[etree._Element, dict[str, Any]] = {}
         self.inner: list[dict[str, Any]] = []
-        self.starts: list[etree._Element] = []
         self._container(process, "")
 
     def _container(self, container: etree._Element, parent: str) -> None:
@@ -58,7 +57,7 @@ class Walk:
             name = local(element)
             if name in NODES:
                 self._node(element, parent)
-                if name in SCOPES:
+                if name in SCOPES and element in self.tasks:
                     self._container(element, self._source.key(element))
             elif not self._is_known(container, name):
                 self._source.unsupported(element, f"<{name:.100}> is no element of a process.")
@@ -74,6 +73,8 @@ class Walk:
     def _node(self, element: etree._Element, parent: str) -> None:
         source, name = self._source, local(element)
         if self._links.is_compensation(element) or self._never_runs(element):
+            return
+        if element in self._links.hosts and self._is_left_out(self._links.hosts[element]):
             return
         kind = KINDS.get(name, PASS)
         task: dict[str, Any] = {"key": source.key(element), "kind": kind}
@@ -102,11 +103,14 @@ class Walk:
             self._source.note(element, f"Of its name the first {MAX_NAME} characters are kept.")
         return title[:MAX_NAME]
 
+    def _is_left_out(self, element: etree._Element) -> bool:
+        return is_true(element, "isForCompensation") and element not in self._links.undoing
+
     def _never_runs(self, element: etree._Element) -> bool:
-        if not is_true(element, "isForCompensation") or element in self._links.undoing:
-            return False
-        self._source.note(element, "It compensates nothing: no event leads to it.")
-        return True
+        if self._is_left_out(element):
+            self._source.note(element, "It compensates nothing: no event leads to it.")
+            return True
+        return False
 
     def _event(self, element: etree._Element, task: dict[str, Any]) -> None:
         source, kind = self._source, task["kind"]
@@ -118,11 +122,10 @@ class Walk:
             task["event"] = event
         elif kind in (CATCH, BOUNDARY) and not self._says_event(element):
             source.unsupported(element, "It does not say which event it waits for.")
-        if kind == START and "parent" not in task:
-            self.starts.append(element)
-        if kind == BOUNDARY:
+        if kind == BOUNDARY and element in self._links.hosts:
             task["attached_to"] = source.key(self._links.hosts[element])
-        apply(source, element, task, gives=kind in (CATCH, BOUNDARY, START))
+        if not self._starts_event_scope(element):
+            apply(source, element, task, gives=kind in (CATCH, BOUNDARY, START))
 
     def _is_own_start(self, element: etree._Element) -> bool:
         """Whether a start event has an event of its own: that of an event sub-process is its
@@ -149,10 +152,9 @@ class Walk:
         if loop:
             task["loop"] = loop
             self._edged.add(element)
-        if element in self._links.undoing:
-            task["compensates"] = source.key(self._links.undoing[element])
-        if task["kind"] == START:
-            self.starts.append(element)
+        undone = self._links.undoing.get(element)
+        if undone is not None and not self._is_left_out(undone):
+            task["compensates"] = source.key(undone)
 
     def _starts_by_event(self, element: etree._Element, task: dict[str, Any]) -> None:
         source, starts = self._source, list(children(element, "startEvent"))
@@ -166,8 +168,11 @@ class Walk:
         own = first_extension(starts[0], extension.qualified("event"))
         if event["type"] == MULTIPLE or own is None:
             task["event"] = event
-        if first_extension(starts[0], extension.IO_MAPPING) is not None:
+        if first_extension(starts[0], *MAPPINGS) is not None:
             source.unsupported(starts[0], "An event sub-process maps nothing where it starts.")
+
+    def _starts_event_scope(self, element: etree._Element) -> bool:
+        return local(element) == "startEvent" and is_true(element.getparent(), "triggeredByEvent")
 
     def _put_in_scope(self, task: dict[str, Any]) -> None:
         """A step on whose edge is something, or that is a loop, becomes a sub-process: an empty

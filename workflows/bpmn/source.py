@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
+from functools import cached_property, lru_cache
 
 from lxml import etree
 
@@ -10,6 +11,7 @@ from workflows.errors import BpmnError
 
 from . import keys
 from .findings import NOTE, UNSUPPORTED, Finding
+from .kinds import OWNERS, SCOPES
 from .parsing import Parsed
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -18,13 +20,23 @@ CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
 FLOWABLE = "http://flowable.org/bpmn"
 ACTIVITI = "http://activiti.org/bpmn"
 CLASSIC = (CAMUNDA, FLOWABLE, ACTIVITI)  # they share their names
+MOST_EXPRESSIONS = 200_000  # characters in one file: to read them takes below a second
 _START = f"{{{BPMN}}}"
 
 
 def local(element: etree._Element) -> str:
     """The name of an element of BPMN; "" for one of another namespace."""
-    tag = str(element.tag)
+    return _local(element.tag)
+
+
+@lru_cache(maxsize=4096)
+def _local(tag: str) -> str:
     return tag[len(_START) :] if tag.startswith(_START) else ""
+
+
+def bpmn(name: str) -> str:
+    """A name in BPMN's namespace, as lxml writes it."""
+    return _START + name
 
 
 def name_of(element: etree._Element) -> str:
@@ -39,23 +51,19 @@ def text_of(element: etree._Element | None) -> str:
 
 def children(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """The BPMN children with one of these names, or all."""
-    for child in element:
-        name = local(child)
-        if name and (not names or name in names):
-            yield child
+    found = element.iterchildren(*map(bpmn, names) if names else (bpmn("*"),))
+    return iter(found)
 
 
 def child(element: etree._Element, name: str) -> etree._Element | None:
     """The first BPMN child with a name."""
-    return next(children(element, name), None)
+    return next(element.iterchildren(bpmn(name)), None)
 
 
 def extensions(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """The elements in its `extensionElements` with one of these `{namespace}name`s, or all."""
-    for holder in children(element, "extensionElements"):
-        for one in holder:
-            if not names or one.tag in names:
-                yield one
+    for holder in element.iterchildren(bpmn("extensionElements")):
+        yield from holder.iterchildren(*names)
 
 
 def extension(element: etree._Element, *names: str) -> etree._Element | None:
@@ -67,6 +75,7 @@ def zeebe(name: str) -> str:
     return f"{{{ZEEBE}}}{name}"
 
 
+@lru_cache(maxsize=256)
 def classic(name: str) -> tuple[str, ...]:
     """A name in the namespaces of Camunda 7, Flowable and Activiti."""
     return tuple(f"{{{uri}}}{name}" for uri in CLASSIC)
@@ -74,14 +83,45 @@ def classic(name: str) -> tuple[str, ...]:
 
 def attribute(element: etree._Element, name: str) -> str:
     """An attribute of Camunda 7, Flowable or Activiti; "" when it is not there."""
-    found = (element.get(one) for one in classic(name))
-    return next((value.strip() for value in found if value is not None), "")
+    for one in classic(name):
+        value = element.get(one)
+        if value is not None:
+            return str(value).strip()
+    return ""
 
 
 def is_true(element: etree._Element, name: str, default: bool = False) -> bool:
     """An attribute of type xsd:boolean."""
     given = element.get(name)
     return default if given is None else given.strip() in ("true", "1")
+
+
+def _held(root: etree._Element) -> set[etree._Element]:
+    """The elements that extensions hold: they are not BPMN's, whatever they are called."""
+    found: set[etree._Element] = set()
+    for holder in root.iter(bpmn("extensionElements")):
+        if holder not in found:
+            found.update(holder.iterdescendants(etree.Element))
+    return found
+
+
+def _owner(element: etree._Element) -> etree._Element:
+    """The step, flow or definition that a part of it belongs to."""
+    owner = element
+    while owner.getparent() is not None and not _stands_alone(owner):
+        owner = owner.getparent()
+    if owner is not element and owner.getparent() is None:
+        named = (one for one in (element, *element.iterancestors()) if one.get("id"))
+        return next(named, owner)
+    return owner
+
+
+def _stands_alone(element: etree._Element) -> bool:
+    if local(element) in OWNERS:
+        return True
+    holder = local(element.getparent())
+    is_part = local(element).endswith("Characteristics")
+    return bool(element.get("id")) and holder in ("process", *SCOPES) and not is_part
 
 
 class Source:
@@ -91,12 +131,25 @@ class Source:
         self.root, self._lines = file.root, file.lines
         self.findings: list[Finding] = []
         self.by_id: dict[str, etree._Element] = {}
-        self._numbers: dict[etree._Element, int] = {}
-        for number, element in enumerate(file.lines, 1):
-            self._numbers[element] = number
-            given = element.get("id") if local(element) else None
-            if given is not None:
+        self.used: dict[etree._Element, None] = {}  # what the process refers to beside itself
+        self.readable = MOST_EXPRESSIONS  # characters of expressions that are still translated
+        self._foreign = _held(self.root)
+        for element in file.lines:
+            given = element.get("id")
+            if given is not None and local(element) and element not in self._foreign:
                 self._know(given.strip(), element)
+
+    @cached_property
+    def _numbers(self) -> dict[etree._Element, int]:
+        return {element: number for number, element in enumerate(self._lines, 1)}
+
+    def within(self, element: etree._Element, *names: str) -> Iterator[etree._Element]:
+        """The BPMN elements with one of these names at any depth, in the order of the file; not
+        those that extensions hold.
+        """
+        for one in element.iter(*map(bpmn, names)):
+            if one not in self._foreign:
+                yield one
 
     def line(self, element: etree._Element) -> int:
         """The line from 1 on which it begins."""
@@ -142,9 +195,7 @@ class Source:
     def _add(
         self, element: etree._Element, what: str, at: etree._Element | None, severity: str
     ) -> None:
-        owner = element
-        while owner.get("id") is None and owner.getparent() is not None:
-            owner = owner.getparent()
+        owner = _owner(element)
         line = self.line(element if at is None else at)
         self.findings.append(Finding(owner.get("id") or "", name_of(owner), line, what, severity))
 

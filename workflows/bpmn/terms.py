@@ -10,7 +10,7 @@ from typing import Final
 
 TERNARY, OR, AND, COMPARED, ADDED, TIMES, SIGNED, MEMBER = range(1, 9)  # how tightly it binds
 NUMBER, TEXT, TRUTH, NULL, ANY = "number", "text", "truth", "null", "any"
-MAX_LENGTH = 2_000  # characters of a foreign expression
+MAX_LENGTH = 1_000  # characters of a foreign expression
 MAX_DEPTH = 40  # levels of nesting
 LARGEST = 2**63 - 1
 RESERVED: Final = frozenset({
@@ -148,7 +148,8 @@ class Tokens:
 
     def took(self, *texts: str) -> str:
         """The sign or word that comes next, taken if it is one of these; else ""."""
-        if self.now.kind in ("sign", "name") and self.now.text in texts:
+        token = self._tokens[self._place]
+        if token.text in texts and token.kind in ("sign", "name"):
             return self.take().text
         return ""
 

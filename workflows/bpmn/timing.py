@@ -13,6 +13,7 @@ from workflows.graph import cron, due
 from . import expressing
 from .source import Source, child, text_of
 
+ZONE = "UTC"
 _FIELDS = {"timeDuration": "duration", "timeDate": "at", "timeCycle": "cycle"}
 _REPEATED = re.compile(r"R(?P<times>[0-9]*)/(?P<every>P\S+)\Z")
 _CALENDAR = re.compile(r"[0-9*?/,#A-Za-z-]+(?:\s+[0-9*?/,#A-Za-z-]+){4,6}\Z")
@@ -44,12 +45,28 @@ def timer(source: Source, definition: etree._Element, *, repeats: bool) -> dict[
     return {"type": "timer", field: _checked(source, definition, field, text, repeats=repeats)}
 
 
-def schedule(definition: etree._Element) -> str:
-    """The cron expression of five fields that a cycle is; "" if it is none that is the same here.
+def first(source: Source, definition: etree._Element) -> dict[str, Any]:
+    """The timer of a start event: as others, or a schedule, and nothing that asks variables."""
+    try:
+        found = schedule(text_of(child(definition, "timeCycle")))
+    except ValueError as reason:
+        source.unsupported(definition, f"The schedule is not the same here: {reason}.")
+        return {"type": "timer"}
+    if found:
+        source.note(definition, f"The schedule “{found}” goes by the clocks of {ZONE}.")
+        return {"type": "timer", "cron": found, "zone": ZONE}
+    event = timer(source, definition, repeats=True)
+    given = next((event[name] for name in _FIELDS.values() if name in event), "PT0S")
+    if not due.is_literal(given):
+        source.unsupported(definition, "Before a start there are no variables to tell a time.")
+    return event
+
+
+def schedule(text: str) -> str:
+    """The cron expression of five fields that a cycle is; "" if it is none at all.
 
     Raises ValueError, with the reason, for cron that says something else or more.
     """
-    text = text_of(child(definition, "timeCycle"))
     if text in _MACROS:
         return _MACROS[text]
     if not _CALENDAR.match(text):
