@@ -354,6 +354,8 @@ def test_events_of_an_execution_that_has_failed_wait_until_it_is_retried(clock: 
     assert drained(execution).state == "failed"
     assert kinds(execution) == before, "nothing has happened in it"
     assert Delivery.objects.filter(held_for=execution.pk).count() == 2
+    why = engine.explain(execution.tasks.get(key="pause"))
+    assert (why.cause, why.due, why.actions) == ("stopped", None, ("retry",))
     pay = execution.tasks.get(key="pay").pk
     engine.retry(execution.pk, by=None, task_id=pay, input={"succeeds_at": 1})
     assert drained(execution).state == "completed"

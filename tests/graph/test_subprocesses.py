@@ -315,3 +315,62 @@ def test_moments_of_a_start_by_time_are_counted_from_its_publishing() -> None:
     assert recurrence.latest(at, since) is None
     endless = {"cycle": "R/PT10M", "since": since.isoformat()}
     assert len(recurrence.upcoming(endless, since + timedelta(days=400), 3)) == 3
+
+
+def test_a_hundred_layers_of_a_hundred_steps_are_valid_and_each_join_fires_once() -> None:
+    nodes, flows, before = [of("begin", "start")], [], "begin"
+    for layer in range(100):
+        fork, join = f"f{layer}", f"j{layer}"
+        steps = [f"s{layer}_{place}" for place in range(100)]
+        nodes += [of(fork, "parallel"), *map(of, steps), of(join, "parallel")]
+        flows += [(before, fork), *((fork, key) for key in steps), *((key, join) for key in steps)]
+        before = join
+    process = graph(nodes, flows)
+    assert problems(process) == []
+    marking, variables = Marking(), dict[str, Any]()
+    moved = tokens.start(process, marking, variables)
+    opened = [one.seq for one in moved if isinstance(one, moves.Opened)]
+    fired: list[str] = []
+    for seq in opened:  # grows as it goes
+        moved = tokens.leave(process, marking, seq, {}, variables)
+        opened += [one.seq for one in moved if isinstance(one, moves.Opened)]
+        fired += [process.nodes[one.node].key for one in moved if isinstance(one, moves.Passed)]
+    assert marking.ended
+    assert len(opened) == 10_000
+    assert [key for key in fired if key[0] == "j"] == [f"j{layer}" for layer in range(100)]
+
+
+@settings(deadline=None, max_examples=60)
+@given(st.integers(1, 8), st.integers(0, 10**9))
+def test_whatever_was_done_in_a_cancelled_transaction_is_undone_in_reverse(
+    count: int, seed: int
+) -> None:
+    chance = random.Random(seed)
+    keys = [f"t{place}" for place in range(count)]
+    inside = [of(key, parent="trip") for key in keys]
+    undoing = [of(f"u{place}", parent="trip", compensates=keys[place]) for place in range(count)]
+    after = [(keys[chance.randrange(place)], keys[place]) for place in range(1, count)]
+    ways = [way for way in after if chance.random() < 0.6]
+    nodes = [
+        of("trip", "scope", scope={"type": "transaction"}),
+        *inside,
+        *undoing,
+        of("call", parent="trip"),
+        of("give_up", "end", parent="trip", event=CANCEL),
+        of("off", "boundary", attached_to="trip", event=CANCEL),
+        of("tell"),
+    ]
+    process = graph(nodes, [*ways, ("call", "give_up"), ("off", "tell")])
+    assert problems(process) == []
+    play, done = Play(process), list[str]()
+    while "call" in [process.nodes[play.work[seq]].key for seq in play.doable]:
+        seq = chance.choice(play.doable)
+        done.append(process.nodes[play.work[seq]].key)
+        play.finish(seq)
+    undone = []
+    while play.doable and (key := process.nodes[play.work[play.doable[0]]].key) != "tell":
+        undone.append(key)
+        play.finish(play.doable[0])
+    assert undone == [f"u{key[1:]}" for key in reversed(done[:-1])]
+    play.finish(seq_of(play, "tell"))
+    assert play.marking.ended

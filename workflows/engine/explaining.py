@@ -171,6 +171,9 @@ def _paused(task: Task, now: Surroundings) -> Explanation:
 
 def _waiting(task: Task, now: Surroundings) -> Explanation:
     """A wait of a token graph: for a time, a message or signal, or a called workflow."""
+    if now.execution.state == State.FAILED:
+        text = _("“%(task)s” goes on waiting when the execution is retried.") % {"task": task.name}
+        return Explanation(Cause.STOPPED, text, now.execution.error, actions=("retry",))
     timer = next((one for one in now.timers if one.task_id == task.pk), None)
     if timer is not None and task.kind == CATCH:
         text = _("“%(task)s” waits for its time.") % {"task": task.name}

@@ -15,7 +15,7 @@ from workflows import clock
 from workflows.errors import InvalidInput
 from workflows.graph import structure
 from workflows.graph.problems import Problem
-from workflows.graph.shape import Graph
+from workflows.graph.shape import Graph, Node
 from workflows.models import Trigger, Workflow
 
 from .trigger_settings import ONCE
@@ -54,6 +54,14 @@ def waiting(kind: str, name: str) -> list[Trigger]:
     return list(_told(kind, name).filter(workflow__published__isnull=False).order_by("pk"))
 
 
+def choices(graph: Graph) -> list[Node]:
+    """The starts among which whoever starts it by hand has to choose; none if it is clear."""
+    shape = structure.of(graph)
+    if graph.is_plain or shape.beginnings.get(None) or len(shape.event_starts) < 2:
+        return []
+    return [graph.nodes[one] for one in shape.event_starts]
+
+
 def place(graph: Graph, workflow_key: str, key: str | None) -> int | None:
     """The start at which a run begins: None for where it begins without an event.
 
@@ -72,7 +80,7 @@ def place(graph: Graph, workflow_key: str, key: str | None) -> int | None:
         return None
     if len(shape.event_starts) == 1:
         return shape.event_starts[0]
-    names = ", ".join(graph.nodes[one].key for one in shape.event_starts)
+    names = ", ".join(node.key for node in choices(graph))
     raise InvalidInput(
         [f"start: “{workflow_key}” begins only by events; say which start it is: {names}"]
     )

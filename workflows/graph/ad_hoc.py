@@ -48,7 +48,9 @@ def is_enough(game: Game, done: Activity, assigned: Mapping[str, Any]) -> bool:
     if not is_offering(game, seq):
         return False
     source = game.node_of(seq).scope.get("completion")
-    return bool(source) and expressions.holds(source, {**game.seen(seq), **assigned}, {})
+    if not source:
+        return False
+    return expressions.holds(str(source), {**game.seen(seq), **assigned}, {})
 
 
 def closes(game: Game, seq: int) -> bool:

@@ -107,9 +107,17 @@ def arranged(
 
 
 def _moved(node: Node, place: Mapping[int, int]) -> Node:
-    named = {name: getattr(node, name) for name in ("parent", "attached_to", "compensates")}
-    found = {name: place[index] for name, index in named.items() if index is not None}
-    return replace(node, **found) if found else node
+    def there(index: int | None) -> int | None:
+        return None if index is None else place[index]
+
+    if node.parent is None and node.attached_to is None and node.compensates is None:
+        return node
+    return replace(
+        node,
+        parent=there(node.parent),
+        attached_to=there(node.attached_to),
+        compensates=there(node.compensates),
+    )
 
 
 def _placeholder(node: Node, index: int) -> Node:

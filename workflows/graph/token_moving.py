@@ -49,7 +49,7 @@ def settle(old: Graph, game: Game) -> list[tuple[int, int]]:
     What is waited for in the same words keeps its time, what has happened already is not waited for
     again, the rest begins anew. Raises InvalidExpression.
     """
-    expected = {(host, one.node, one.part): one for host, one in _expected(game)}
+    expected = {(host, plan.node, plan.part): plan for host, plan in _expected(game)}
     known = {(one.host, one.node, one.part) for one in game.marking.armed.values()}
     nodes = game.graph.nodes
     for number, one in list(game.marking.armed.items()):
@@ -58,10 +58,10 @@ def settle(old: Graph, game: Game) -> list[tuple[int, int]]:
             del game.marking.armed[number]
             game.moves.append(Disarmed(number))
             known.discard(key)
-    for (host, node, _), one in expected.items():
+    for (host, node, part), planned in expected.items():
         is_new = node >= len(old.nodes) or old.nodes[node].event != nodes[node].event
-        if is_new and (host, node, one.part) not in known:
-            events.arm(game, host, [one])
+        if is_new and (host, node, part) not in known:
+            events.arm(game, host, [planned])
     return [place for place in game.marking.parked if _is_complete(game, *place)]
 
 

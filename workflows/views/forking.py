@@ -6,6 +6,7 @@ import secrets
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
@@ -60,7 +61,7 @@ def task_rerun(request: HttpRequest, execution_id: int, task_id: int) -> HttpRes
 
 
 def _question(execution: Execution, task: Task, typed: str) -> Question:
-    lines = [
+    lines: list[str | Promise] = [
         _("A new execution of version %(n)s starts; this one stays as it is.")
         % {"n": execution.version.number},
         *(BY_STEPS if execution.marking is None else BY_TOKENS),

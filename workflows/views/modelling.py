@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access, charts, engine
-from workflows.engine import graphs
+from workflows.engine import graphs, starts
 from workflows.engine.filtering import key as number
 from workflows.errors import IntakePaused, InvalidInput, UnknownWorkflow
 from workflows.forms import StartForm
@@ -107,6 +107,7 @@ def _started(request: HttpRequest, one: Workflow, form: StartForm, schema: Any) 
                 by=access.person(request),
                 priority=number(request.POST.get("priority")),
                 idempotency_key=request.POST.get("idempotency_key", "").strip()[:255] or None,
+                start=request.POST.get("start") or None,
             )
         except InvalidInput as error:
             form.refuse(error.problems)
@@ -138,6 +139,7 @@ def _form(request: HttpRequest, one: Workflow, form: StartForm, status: int = 20
         "workflow": one,
         "form": form,
         "priorities": Priority.choices,
+        "starts": starts.choices(graphs.of(one.published_id or 0)),
         "typed": request.POST,
     }
     return render(request, "workflows/start.html", context, status=status)
