@@ -64,15 +64,15 @@ def test_a_plain_graph_goes_the_way_of_the_chosen_outcomes() -> None:
     assert (run.variables["total"], run.before) == (250, {"total": ABSENT})
     choices += [done(1, decision="approve"), done(3)]
     run = play(PLAIN, {"customer": "ada"}, choices)
-    assert (run.state, waits(run)) == ("completed", [])
-    assert {PLAIN.nodes[one.node].key: one.state for one in run.steps.values()} == {
+    assert (run.status, waits(run)) == ("completed", [])
+    assert {PLAIN.nodes[one.node].key: one.status for one in run.steps.values()} == {
         "check": "completed", "ask": "completed", "pay": "cancelled", "ship": "completed",
     }  # fmt: skip
 
 
 def test_a_way_that_does_not_lead_on_fails_as_it_would_in_earnest() -> None:
     run = play(PLAIN, {}, [done(0, total=250), done(1, decision="reject")])
-    assert run.state == "failed"
+    assert run.status == "failed"
     assert run.error.startswith("Ask: No way leads on from “Ask”")
     assert play(PLAIN, {}, [done(0)]).error.startswith("Check: “output.total”")
 
@@ -83,7 +83,7 @@ def test_a_join_that_nothing_reaches_any_more_says_so() -> None:
         [("a", "b", "false"), ("a", "c"), ("b", "d"), ("c", "d")],
     )
     run = play(process, {}, [done(0), done(2)])
-    assert (run.state, run.error) == (
+    assert (run.status, run.error) == (
         "failed",
         "Nothing can move on: D waits for paths that were not taken.",
     )
@@ -102,10 +102,10 @@ def test_a_failure_ends_a_run_unless_it_is_caught() -> None:
     ]
     process = graph(nodes, [("declined", "call")])
     caught = play(process, {}, [Choice("fail", 1, {"kind": "declined", "message": "No."})])
-    assert (caught.state, waits(caught)) == ("running", ["call"])
+    assert (caught.status, waits(caught)) == ("running", ["call"])
     assert told(caught) == ["caught pay", "passed declined", "opened call"]
     broken = play(process, {}, [Choice("fail", 1, {"kind": "timeout", "message": "Too slow."})])
-    assert (broken.state, broken.error) == ("failed", "Pay: Too slow.")
+    assert (broken.status, broken.error) == ("failed", "Pay: Too slow.")
 
 
 def test_events_are_waited_for_until_somebody_lets_them_happen() -> None:
@@ -158,7 +158,23 @@ def test_messages_and_signals_of_the_run_itself_arrive() -> None:
     run = play(process, {})
     assert waits(run) == ["first"]
     run = play(process, {}, [done(run.waiting[0].seq)])
-    assert (run.state, run.variables) == ("completed", {"n": 2})
+    assert (run.status, run.variables) == ("completed", {"n": 2})
+
+
+def test_a_message_that_comes_early_is_kept_for_who_waits_next() -> None:
+    event = {"type": "message", "name": "go"}
+    process = graph(
+        [
+            {"key": "tell", "kind": "throw", "event": event},
+            {"key": "a"},
+            {"key": "hear", "kind": "catch", "event": event},
+            {"key": "b"},
+        ],
+        [("tell", "a"), ("a", "hear"), ("hear", "b")],
+    )
+    run = play(process, {})
+    assert waits(run) == ["a"]
+    assert waits(play(process, {}, [done(run.waiting[0].seq)])) == ["b"]
 
 
 def test_decisions_are_made_in_earnest() -> None:
@@ -207,7 +223,7 @@ def test_a_call_is_answered_by_hand() -> None:
     run = play(process, {})
     assert waits(run) == ["sub"]
     run = play(process, {}, [done(1, y=7)])
-    assert (run.state, run.variables) == ("completed", {"got": 7})
+    assert (run.status, run.variables) == ("completed", {"got": 7})
 
 
 def test_an_ad_hoc_sub_process_does_what_is_chosen_until_it_is_done() -> None:
@@ -298,14 +314,14 @@ def test_a_run_that_never_waits_is_stopped() -> None:
 def test_any_process_ends_and_playing_it_again_gives_the_same(process: Graph, seed: int) -> None:
     chance, choices, input = random.Random(seed), list[Choice](), {"items": [1, 2]}
     run = play(process, input)
-    while run.state == "running" and len(choices) < 60:
+    while run.status == "running" and len(choices) < 60:
         choices.append(done(chance.choice(run.waiting).seq))
         run = play(process, input, choices)
-    assert run.state == "completed" or len(choices) == 60
+    assert run.status == "completed" or len(choices) == 60
     again = play(process, {"items": [1, 2]}, choices)
     assert (again.variables, again.record) == (run.variables, run.record)
     assert input == {"items": [1, 2]}
     if choices:
         shorter = play(process, input, choices[:-1])
-        assert shorter.state == "running"
+        assert shorter.status == "running"
         assert shorter.record == run.record[:-1]

@@ -41,7 +41,7 @@ class Step:
 
     seq: int
     node: int
-    state: str = OPEN
+    status: str = OPEN
     scope: int = 0
     role: str = STEP
     index: int | None = None
@@ -87,7 +87,7 @@ class Run:
 
     graph: Graph
     variables: dict[str, Any]
-    state: str = RUNNING
+    status: str = RUNNING
     error: str = ""
     steps: dict[int, Step] = field(default_factory=dict)
     awaited: dict[int, Awaited] = field(default_factory=dict)
@@ -100,7 +100,7 @@ class Run:
     @property
     def open(self) -> list[Step]:
         """The steps that are open, in the order in which they were opened."""
-        return [step for step in self.steps.values() if step.state == OPEN]
+        return [step for step in self.steps.values() if step.status == OPEN]
 
     @property
     def waiting(self) -> list[Step]:
@@ -121,8 +121,8 @@ class Run:
 
     def fail(self, error: str) -> None:
         """The run cannot go on; the first reason stays."""
-        if self.state == RUNNING:
-            self.state, self.error = FAILED, error
+        if self.status == RUNNING:
+            self.status, self.error = FAILED, error
             self.tell("run_failed", None, error=error)
 
 

@@ -64,7 +64,7 @@ def _noted(run: Run, happens: Callable[[], None]) -> None:
 
 
 def _check(run: Run, choice: Choice) -> None:
-    if run.state != RUNNING:
+    if run.status != RUNNING:
         raise InvalidInput(["the dry run is over"])
     if choice.what == "happen":
         if choice.target not in run.awaited:
@@ -76,7 +76,7 @@ def _check(run: Run, choice: Choice) -> None:
         return
     step = run.steps.get(choice.target)
     is_known = choice.what in ("complete", "fail")
-    if not is_known or step is None or step.state != OPEN or not run.is_answered(step):
+    if not is_known or step is None or step.status != OPEN or not run.is_answered(step):
         raise InvalidInput(["this step does not wait any more"])
 
 
@@ -105,7 +105,7 @@ class _Plain:
         except InvalidExpression as error:
             self._fail(step, str(error), "expression")
             return
-        step.state, step.output = DONE, data
+        step.status, step.output = DONE, data
         self.run.variables.update(copy.deepcopy(dict(gone.assigned)))
         self.run.tell("completed", step.node, set=sorted(gone.assigned))
         self._arrive(gone.targets)
@@ -120,12 +120,12 @@ class _Plain:
 
     def _open(self, place: int) -> None:
         step = self.run.steps[place]
-        step.state = OPEN
+        step.status = OPEN
         step.input = {**self.run.graph.nodes[place].input, **self.run.variables}
         self.run.tell("opened", place)
 
     def _fail(self, step: Step, message: str, kind: str) -> None:
-        step.state, step.error = BROKEN, message
+        step.status, step.error = BROKEN, message
         self.run.tell("failed", step.node, error=message, kind=kind)
         self.run.fail(f"{self.run.node(step).name}: {message}")
 
@@ -143,7 +143,7 @@ class _Plain:
             self.run.fail(stuck(held_up))
             return
         for step in self.run.steps.values():
-            if step.state == UNREACHED:
-                step.state = GONE
-        self.run.state = "completed"
+            if step.status == UNREACHED:
+                step.status = GONE
+        self.run.status = "completed"
         self.run.tell("ended", None)

@@ -66,7 +66,7 @@ class TokenPlayer:
         if caught is not None:
             self._fold(caught)
             return
-        step.state = BROKEN
+        step.status = BROKEN
         run.tell("failed", step.node, error=message, kind=kind)
         run.fail(f"{run.node(step).name}: {message or kind}")
 
@@ -84,7 +84,7 @@ class TokenPlayer:
         """Make decisions and deliver what was sent until somebody has to choose."""
         for _ in range(MAX_BY_ITSELF):
             deciding = next((one for one in self.run.open if self._decides(one)), None)
-            if self.run.state != RUNNING or not (self.sent or deciding):
+            if self.run.status != RUNNING or not (self.sent or deciding):
                 break
             if self.sent:
                 self._deliver(self.sent.popleft())
@@ -143,18 +143,18 @@ class TokenPlayer:
             case moves.Opened():
                 self._opened(move)
             case moves.Completed(seq, output, assigned):
-                run.steps[seq].state, run.steps[seq].output = DONE, output
+                run.steps[seq].status, run.steps[seq].output = DONE, output
                 self._left(run.steps[seq], output)
                 self._tell(seq, "completed", set=sorted(assigned))
             case moves.Cancelled(seq, reason):
-                run.steps[seq].state = GONE
+                run.steps[seq].status = GONE
                 self._tell(seq, "cancelled", reason=reason)
             case moves.Failed(seq, error, kind):
-                run.steps[seq].state, run.steps[seq].error = BROKEN, error
+                run.steps[seq].status, run.steps[seq].error = BROKEN, error
                 self._tell(seq, "failed", error=error, kind=kind)
                 run.fail(f"{run.node(run.steps[seq]).name}: {error}")
             case moves.Caught(seq, code, node):
-                run.steps[seq].state = BROKEN
+                run.steps[seq].status = BROKEN
                 self._tell(seq, "caught", code=code, by=run.graph.nodes[node].name)
             case moves.Passed(node, _, flows, data):
                 run.passed.setdefault(node, set()).update(flows)
@@ -167,7 +167,7 @@ class TokenPlayer:
             case moves.Called(seq, key):
                 self._tell(seq, "called", key=key)
             case moves.Ended():
-                run.state = "completed"
+                run.status = "completed"
                 run.tell("ended", None)
             case moves.Stuck(nodes):
                 run.fail(stuck([run.graph.nodes[node].name for node in nodes]))

@@ -163,7 +163,7 @@ class Line:
 def shown(run: Run, typed: Mapping[str, str] | None = None) -> dict[str, Any]:
     """What the page shows of a run; `typed` is kept in its fields when a choice was refused."""
     waiting, events = run.waiting, list(run.awaited.values())
-    if run.state != RUNNING:
+    if run.status != RUNNING:
         waiting, events = [], []
     record = [[line for one in lines if (line := _line(run, one))] for lines in run.record]
     return {
@@ -174,7 +174,7 @@ def shown(run: Run, typed: Mapping[str, str] | None = None) -> dict[str, Any]:
         "parked": [(run.graph.nodes[node], count) for node, count in run.parked.items()],
         "variables": _variables(run),
         "record": list(enumerate(record))[::-1][:LINES_SHOWN],
-        "shown_state": STATE_OF_RUN[run.state],
+        "shown_state": STATE_OF_RUN[run.status],
     }
 
 
@@ -214,7 +214,7 @@ def _event(run: Run, one: Awaited, typed: Mapping[str, str]) -> Event:
 
 def _tasks(run: Run) -> list[Task]:
     """Steps for the diagram, and a stand-in for each gateway or event that tokens have passed."""
-    listed = {step.seq for step in run.waiting} if run.state == RUNNING else set()
+    listed = {step.seq for step in run.waiting} if run.status == RUNNING else set()
     drawn = [
         Drawn(
             step.seq,
@@ -237,8 +237,8 @@ def _tasks(run: Run) -> list[Task]:
 
 def _state(run: Run, step: Step) -> str:
     """Open steps wait for a choice or an event; those with others in them are under way."""
-    if step.state != OPEN:
-        return str(STATES.get(step.state, State.PENDING))
+    if step.status != OPEN:
+        return str(STATES.get(step.status, State.PENDING))
     is_waiting = run.is_answered(step) or run.node(step).kind in (CATCH, EVENT_GATEWAY)
     return str(State.PAUSED if is_waiting else State.RUNNING)
 
