@@ -25,11 +25,11 @@ from django.db import (
     connection,
 )
 
-from agents import executors, tools
+from agents import attempts
 from agents.ending import LAST_CALL, End
-from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
+from agents.executors.contract import Outcome
 from agents.housekeeping import Housekeeping
-from agents.models import Agent, Kind
+from agents.models import Agent
 from agents.orchestrator import lanes
 from workflows import queue
 from workflows.engine import (
@@ -37,13 +37,12 @@ from workflows.engine import (
     claiming,
     events,
     messages,
+    own_work,
     sessions,
     timers,
     transitions,
 )
 from workflows.engine.claiming import LeaseLost, Work
-from workflows.graph.retry import IN_DOUBT
-from workflows.graph.shape import HUMAN
 
 log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
@@ -51,8 +50,6 @@ OUTAGE_TOLD_SECONDS = 10.0  # between two lines about one outage of the database
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
 INLINE_BATCH = 50
 AGENTS_FRESH_SECONDS = 1.0
-STUCK_SECONDS = 2.0  # a thread that works on so long after its step's time limit is given up
-HANGS_AFTER_LEASES = 2
 
 
 def work() -> int:
@@ -61,7 +58,9 @@ def work() -> int:
     Survives a restart of PostgreSQL. A wake-up too many finds its host's slots taken and ends.
     A handler that never returns takes its process with it: another one fills the slot.
     """
-    end = End(time.monotonic() + SLICE_SECONDS, HANGS_AFTER_LEASES * settings.LEASE_SECONDS)
+    end = End(
+        time.monotonic() + SLICE_SECONDS, attempts.HANGS_AFTER_LEASES * settings.LEASE_SECONDS
+    )
     signal.signal(LAST_CALL, end.come_now)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
     try:
@@ -127,6 +126,8 @@ def _start_over() -> None:
 def _end_process() -> NoReturn:
     """Threads cannot be ended, processes can."""
     log.error("Work that does not end in its time fills this process; another takes its place.")
+    with contextlib.suppress(OperationalError, InterfaceError):
+        timers.fire_due()  # what is over its time fails for that, not as lost with its worker
     connection.close()
     os._exit(1)
 
@@ -134,6 +135,7 @@ def _end_process() -> NoReturn:
 # A result that its session could not report, with the session's id.
 Late = tuple[int, Work, advancing.Result]
 Kept = stdlib_queue.SimpleQueue[Late]
+Finished = stdlib_queue.SimpleQueue[tuple[Work, Outcome]]
 
 
 class Slot:
@@ -147,7 +149,7 @@ class Slot:
         self.end, self.slots = end, slots
         self.kept = stdlib_queue.SimpleQueue() if kept is None else kept
         self.results: list[tuple[Work, advancing.Result]] = []
-        self.finished: stdlib_queue.SimpleQueue[tuple[Work, Outcome]] = stdlib_queue.SimpleQueue()
+        self.finished: Finished = stdlib_queue.SimpleQueue()
         self.ear, self.bell = os.pipe()
         os.set_blocking(self.ear, False)
         self.in_flight = self.steps = 0
@@ -157,6 +159,7 @@ class Slot:
         self.is_woken = True
         self.rung_at = self.agents_at = 0.0
         self.agents: dict[str, Agent] = {}
+        self.suspects: set[int] = set()
 
     def run(self, *, until_quiet: bool = False) -> int:
         """Work until the slice ends (or nothing is left); returns the number of steps reported."""
@@ -220,6 +223,7 @@ class Slot:
             self.house.expect_timer(timers.seconds_until_next())
         self.changed.update(work.execution_id for work, _ in self.results)
         self.results = []
+        self.suspects = sessions.often_lost(works)
         events.claimed(works)
         self.changed.update(work.execution_id for work in works)
         self.leaves_work = bool(room) and len(works) == room
@@ -249,33 +253,26 @@ class Slot:
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
     def _done_here(self, work: Work) -> list[tuple[Work, advancing.Result]]:
-        """Quick tools, and the engine's own work: people are asked; what was stuck goes on."""
+        """Quick tools, and the engine's own work."""
         if work.lane == claiming.ENGINE_LANE:
-            is_asked = work.node.kind == HUMAN
-            return [(work, advancing.WaitsForPeople() if is_asked else advancing.Completed({}))]
+            return [(work, own_work.done(work))]
         if self._is_quick(work):
-            return [(work, _result(self._run(work, self._agent(work))))]
+            return [(work, attempts.result(attempts.run(work, self._agent(work))))]
         return []
 
     def _is_quick(self, work: Work) -> bool:
-        agent = self._agent(work)
-        if agent is None or agent.kind != Kind.PYTHON:
-            return False
-        try:
-            return tools.get(str(agent.config.get("tool", ""))).inline
-        except tools.UnknownTool:
-            return False
+        return work.task_id not in self.suspects and attempts.is_quick(self._agent(work))
 
     def _submit(self, pool: ThreadPoolExecutor, work: Work) -> None:
         self.in_flight += 1
         if (limit := work.node.timeout_seconds) is not None:
-            self.due[work.task_id, work.fence] = time.monotonic() + limit + STUCK_SECONDS
-        pool.submit(self._carry_out, work, self._agent(work))
+            self.due[work.task_id, work.fence] = time.monotonic() + limit + attempts.STUCK_SECONDS
+        pool.submit(self._carry_out, work, self._agent(work), work.task_id in self.suspects)
 
-    def _carry_out(self, work: Work, agent: Agent | None) -> None:
+    def _carry_out(self, work: Work, agent: Agent | None, is_alone: bool) -> None:
         """On a thread of the pool, outside any transaction."""
         try:
-            outcome = self._run(work, agent)
+            outcome = attempts.run(work, agent, is_alone=is_alone)
         finally:
             close_old_connections()
         self.finished.put((work, outcome))
@@ -285,12 +282,6 @@ class Slot:
         else:
             os.write(self.bell, b".")
 
-    def _run(self, work: Work, agent: Agent | None) -> Outcome:
-        if agent is None:
-            message = f"The agent “{work.agent_key}” is not registered any more."
-            return Failed(message, "agent_missing")
-        return executors.run(agent.kind, _call(work, agent))
-
     def _gathered(self) -> list[tuple[Work, advancing.Result]]:
         """The results that have come in from the threads."""
         results = []
@@ -298,7 +289,7 @@ class Slot:
             while True:
                 work, outcome = self.finished.get_nowait()
                 self.due.pop((work.task_id, work.fence), None)
-                results.append((work, _result(outcome)))
+                results.append((work, attempts.result(outcome)))
         self.in_flight -= len(results)
         return results
 
@@ -372,27 +363,3 @@ class Slot:
         for ear in (self.ear, self.end.ear):
             with contextlib.suppress(BlockingIOError):
                 os.read(ear, 4096)
-
-
-def _call(work: Work, agent: Agent) -> Call:
-    return Call(
-        execution_id=work.execution_id,
-        task_id=work.task_id,
-        task_key=work.key,
-        attempt=work.attempt,
-        idempotency_key=work.idempotency_key,
-        input=work.input,
-        config=dict(agent.config),
-        timeout_seconds=work.node.timeout_seconds,
-    )
-
-
-def _result(outcome: Outcome) -> advancing.Result:
-    match outcome:
-        case Done(output):
-            return advancing.Completed(output)
-        case Failed(message, kind, retryable, details):
-            after = details.get("retry_after_seconds") or 0
-            return advancing.Broken(message, kind, retryable, float(after), details=details)
-        case InDoubt(message):
-            return advancing.Broken(message, IN_DOUBT, is_retryable=False)

@@ -53,8 +53,8 @@ class UnknownTrigger(WorkflowError):
     """There is no such trigger."""
 
 
-class NotForTokens(WorkflowError):
-    """This cannot be done to a process with gateways, loops or events."""
+class CannotRerun(WorkflowError):
+    """Nothing can be run again from this step alone."""
 
 
 class NotAllowed(WorkflowError):
@@ -83,6 +83,10 @@ class WrongState(WorkflowError):
 
 class AlreadyDecided(StaleState):
     """This approval has already been decided."""
+
+
+class NotOffered(WrongState):
+    """This is not to be chosen here, or not now."""
 
 
 class IllegalTransition(WorkflowError):
@@ -143,6 +147,18 @@ class InvalidExpression(WorkflowError):
     """The expression could not be evaluated."""
 
 
+class DecisionFailed(WorkflowError):
+    """The decision could not be made."""
+
+
+class UnreadableDecisions(Listed):
+    """The file of decisions cannot be read."""
+
+
+class UnknownDecision(WorkflowError):
+    """There is no such decision."""
+
+
 STATUS: dict[type[WorkflowError], int] = {
     BpmnError: 400,
     NotAllowed: 403,
@@ -154,8 +170,10 @@ STATUS: dict[type[WorkflowError], int] = {
     UnknownApproval: 404,
     UnknownRow: 404,
     UnknownTrigger: 404,
+    UnknownDecision: 404,
     Listed: 422,
     InvalidExpression: 422,
+    DecisionFailed: 422,
 }
 
 

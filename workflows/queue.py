@@ -15,7 +15,9 @@ import socket
 import tempfile
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
 from datetime import timedelta
 from functools import partial
 from multiprocessing.util import Finalize
@@ -35,6 +37,7 @@ from django_q.tasks import async_task
 from workflows.models import QueuePulse, Session
 
 log = logging.getLogger(__name__)
+_gathered: ContextVar[list[bool] | None] = ContextVar("gathered", default=None)
 CHANNEL = "signalbox_queue"
 WORK_JOB = "agents.runner.work"
 BATCH_JOB = "workflows.jobs.work_off_batches"
@@ -59,13 +62,29 @@ class BrokerAway(Exception):
     """The queue's broker does not answer."""
 
 
+@contextmanager
+def gathered() -> Iterator[None]:
+    """Of all wake-ups that are asked for meanwhile one is queued, at the end."""
+    reset = _gathered.set([])
+    try:
+        yield
+        is_asked = bool(_gathered.get())
+    finally:
+        _gathered.reset(reset)
+    if is_asked:
+        wake()
+
+
 def wake() -> None:
     """Queue wake-ups with the caller's transaction if no session is there to take the work.
 
     Live sessions are woken by the doorbell of the transaction that made it. A broker outside the
     database hears of it after the commit; when it is away, the sweep makes up for that.
     """
-    if not live_sessions():
+    asked = _gathered.get()
+    if asked is not None:
+        asked.append(True)
+    elif not live_sessions():
         _with_the_transaction(partial(_enqueue_slots, settings.WORKERS))
 
 

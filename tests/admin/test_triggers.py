@@ -5,7 +5,7 @@ from django.test import Client
 
 from tests.admin.conftest import Someone
 from tests.admin.pages import address, filled, save
-from tests.factories import chain, register
+from tests.factories import chain, node, register, step
 from workflows.models import AuditEvent, Trigger, Workflow
 
 pytestmark = pytest.mark.django_db
@@ -136,3 +136,44 @@ def test_a_stranger_changes_nothing(someone: Someone) -> None:
     assert someone("sue").get(address(workflow)).status_code == 403
     reader = someone("rita", "operator")
     assert "starters-0-kind" not in reader.get(address(workflow)).content.decode()
+
+
+def begun_by_events() -> Workflow:
+    """Two starts: one by a message, one every hour, three times."""
+    return register(
+        node("mail", "start", event={"type": "message", "name": "New mail"}),
+        node("tick", "start", event={"type": "timer", "cycle": "R3/PT1H"}),
+        step("a", "mail"),
+        step("b", "tick"),
+    ).workflow
+
+
+def test_of_the_start_of_a_process_people_change_filter_and_input_only(modeller: Client) -> None:
+    workflow = begun_by_events()
+    page = filled(modeller, address(workflow))
+    place = next(name for name, held in page.items() if held == "New mail")[: -len("event")]
+    changed = {
+        f"{place}event": "Another",
+        f"{place}filter": "n > 1",
+        f"{place}mapping": "total = n",
+        f"{place}kind": "schedule",
+    }
+    assert modeller.post(address(workflow), {**page, **changed, "_save": "1"}).status_code == 302
+    mail, tick = Trigger.objects.order_by("pk")
+    assert (mail.kind, mail.config) == (
+        "event",
+        {"event": "New mail", "by": "message", "start": "mail", "filter": "n > 1",
+         "mapping": {"total": "n"}},
+    )  # fmt: skip
+    assert (tick.subject, tick.config["start"]) == ("R3/PT1H", "tick")
+    assert tick.next_due_at is not None
+
+
+def test_the_start_of_a_process_is_not_deleted_here(modeller: Client) -> None:
+    workflow = begun_by_events()
+    page = filled(modeller, address(workflow))
+    page[f"{PREFIX}-0-DELETE"] = "on"
+    answer = modeller.post(address(workflow), {**page, "_save": "1"})
+    assert answer.status_code == 200
+    assert "comes from a start of the process" in answer.content.decode()
+    assert Trigger.objects.count() == 2

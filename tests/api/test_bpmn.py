@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from typing import Any
 
 import pytest
@@ -11,6 +12,7 @@ from django.test import Client
 from tests.api.conftest import Answer, Program, limited, read
 from tests.bpmn.files import file, with_complex_gateway
 from tests.factories import chain, register
+from workflows.api import bodies
 from workflows.models import LARGEST_DIAGRAM, Scope, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -111,3 +113,28 @@ def test_who_may_not_publish_imports_nothing(operator: Program, modeller: Progra
     assert send(operator, file()).status == 403
     assert send(limited(modeller, Scope.READ), file()).status == 403
     assert not Workflow.objects.exists()
+
+
+@pytest.mark.parametrize(
+    ("path", "kind", "is_read"),
+    [
+        ("/api/v1/workflows", b"application/bpmn+xml; charset=utf-8", True),
+        ("/api/v1/workflows", b"multipart/form-data; boundary=x", True),
+        ("/api/v1/workflows", b"application/json", False),
+        ("/api/v1/workflows/flow/executions", b"application/xml", False),
+    ],
+)
+def test_only_where_files_are_taken_a_body_may_be_as_large_as_one(
+    path: str, kind: bytes, is_read: bool
+) -> None:
+    content = b"x" * (2 * bodies.LARGEST)
+
+    async def receive() -> dict[str, Any]:
+        return {"type": "http.request", "body": content}
+
+    scope = {"path": path, "headers": [(b"content-type", kind)]}
+    if is_read:
+        assert asyncio.run(bodies.read(scope, receive)) == content
+    else:
+        with pytest.raises(bodies.TooLarge):
+            asyncio.run(bodies.read(scope, receive))

@@ -113,3 +113,24 @@ def test_strangers_operators_and_tokens_without_the_scope_publish_nothing(
     for path in ("workflows", "workflows/flow"):
         assert stranger.get(path).status == 403
         assert limited(modeller, "start", "operate").get(path).status == 403
+
+
+def test_a_definition_with_events_and_sub_processes_is_published(modeller: Program) -> None:
+    tasks: list[dict[str, Any]] = [
+        {"key": "mail", "kind": "start", "event": {"type": "message", "name": "mail"}},
+        {"key": "way", "kind": "exclusive", "dependencies": ["mail"]},
+        {"key": "case", "kind": "scope", "scope": {"type": "ad_hoc"},
+         "dependencies": [{"task": "way", "when": "n > 1", "order": 2, "name": "many"}]},
+        {"key": "look", "parent": "case", "capabilities": ["echo"]},
+        {"key": "none", "kind": "end",
+         "dependencies": [{"task": "way", "default": True, "order": 1}]},
+    ]  # fmt: skip
+    assert modeller.post("workflows", {"key": "flow", "tasks": tasks}).status == 201
+    graph = Version.objects.get().graph
+    assert [graph["nodes"][flow["target"]]["key"] for flow in graph["flows"]] == [
+        "way",
+        "none",
+        "case",
+    ]
+    assert graph["flows"][2]["name"] == "many"
+    assert graph["nodes"][2]["scope"] == {"type": "ad_hoc"}

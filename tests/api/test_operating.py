@@ -3,6 +3,7 @@ from __future__ import annotations
 import pytest
 
 from tests.api.conftest import Program, limited
+from tests.engine.test_subprocesses import case
 from tests.factories import chain, make_agent, start, task
 from tests.web.conftest import completed, failed, ran
 from workflows.models import AuditEvent, Execution
@@ -124,3 +125,12 @@ def test_strangers_viewers_and_tokens_without_the_scope_run_nothing_again(
     for client in (stranger, auditor, limited(operator, "read", "start", "decide", "agents")):
         assert client.post(f"executions/{execution.pk}/rerun", {"task_key": "a"}).status == 403
     assert Execution.objects.count() == 1
+
+
+def test_a_task_that_an_ad_hoc_sub_process_offers_is_begun(operator: Program) -> None:
+    execution = case()
+    path = f"executions/{execution.pk}/tasks/{task(execution, 'case').pk}/activate"
+    assert operator.post(path, {"task_key": "mail", "reason": "asked for"}).status == 200
+    assert execution.tasks.get(key="mail").state == "pending"
+    refused = operator.post(path, {"task_key": "note"})
+    assert (refused.status, refused.body["type"]) == (409, "urn:signalbox:problem:not-offered")

@@ -225,14 +225,20 @@ def edited(draw: st.DrawFn, definition: dict[str, Any]) -> dict[str, Any]:
             case "say":
                 task.update(draw(details()))
             case "turn" if task.get("kind", "agent") in TURNING:
-                is_held = task.get("compensates") or task.get("loop") or any(
-                    task["key"] in (one.get("compensates"), one.get("attached_to"))
-                    for one in tasks.values()
+                is_held = (
+                    task.get("compensates")
+                    or task.get("loop")
+                    or any(
+                        task["key"] in (one.get("compensates"), one.get("attached_to"))
+                        for one in tasks.values()
+                    )
                 )
                 task["kind"] = draw(st.sampled_from(TURNING[:2] if is_held else TURNING))
             case "cut":
                 task.pop("depends_on", None)
-            case "move" if not any(task.get(name) for name in ("parent", "attached_to", "compensates")):
+            case "move" if not any(
+                task.get(name) for name in ("parent", "attached_to", "compensates")
+            ):
                 scopes = [one["key"] for one in tasks.values() if one.get("kind") == "scope"]
                 if scopes and task.get("kind") != "scope":
                     task["parent"] = draw(st.sampled_from(scopes))

@@ -17,7 +17,7 @@ from workflows.errors import BpmnError
 from workflows.graph.shape import Graph
 
 QUICKLY = settings(
-    max_examples=60,
+    max_examples=30,
     deadline=None,
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
@@ -111,9 +111,12 @@ def test_ways_that_may_both_be_taken_are_an_inclusive_choice_and_the_first_one_w
 
 def test_a_gateway_that_was_given_a_meaning_of_its_own_is_not_folded() -> None:
     data = write(chain({"key": "a"}, {"key": "b"}, {"key": "c", "depends_on": ["a", "b"]}))
-    changed = data.replace(b"</bpmn:process>", b"""
+    changed = data.replace(
+        b"</bpmn:process>",
+        b"""
       <bpmn:task id="d"/><bpmn:sequenceFlow id="f" sourceRef="gw_join_c" targetRef="d"/>
-    </bpmn:process>""")
+    </bpmn:process>""",
+    )
     keys = {task["key"]: task["kind"] for task in reader.read(changed).definition["tasks"]}
     assert keys["gw_join_c"] == "parallel"
 
@@ -157,3 +160,11 @@ def test_a_condition_is_the_label_of_its_way_until_it_has_a_name() -> None:
 def test_what_cannot_be_drawn_is_named(task: dict[str, Any], said: str) -> None:
     with pytest.raises(BpmnError, match=f"^{said.replace('(', '[(]')}".replace("\\", "\\\\")):
         write(chain(task))
+
+
+def test_a_start_in_an_event_sub_process_carries_the_event_of_its_sub_process() -> None:
+    timer = {"type": "timer", "cycle": "R3/PT1H", "interrupting": False}
+    scope = {"key": "a", "kind": "scope", "event": timer}
+    start = {"key": "s", "kind": "start", "parent": "a"}
+    for tasks in ([scope, start], [start, scope]):
+        round_trip(chain({"key": "work"}, *tasks, {"key": "b", "parent": "a", "depends_on": ["s"]}))

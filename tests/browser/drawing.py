@@ -60,6 +60,14 @@ def add_by_tree(page: Page, after: str, kind: str, name: str) -> None:
     expect(item(page, name)).to_be_visible()
 
 
+def add_input(page: Page, name: str, value: str) -> None:
+    """One more row of a task's input."""
+    panel = page.locator("#panel")
+    panel.get_by_role("button", name="Add an input").locator("visible=true").click()
+    panel.get_by_placeholder("Name").locator("visible=true").last.fill(name)
+    panel.get_by_placeholder("Value").locator("visible=true").last.fill(value)
+
+
 def publish(page: Page, comment: str) -> None:
     page.locator("#do-publish").click()
     dialog = page.locator("#dialog")

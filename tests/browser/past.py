@@ -10,6 +10,7 @@ from typing import Any
 
 import django
 
+from tests.dmn.making import DISH
 from tests.ops.processes import PROJECT, environment
 from tests.ops.waiting import until
 from tests.scenarios.product import Product
@@ -37,8 +38,39 @@ SUPPLIERS: dict[str, dict[str, Any]] = {
 }
 
 
+DINNER: dict[str, Any] = {
+    "key": "dinner_v1",
+    "name": "Dinner",
+    "description": "What to cook, by the weather and the day.",
+    "tasks": [
+        {
+            "key": "choose",
+            "name": "Choose a dish",
+            "kind": "decision",
+            "decision": {"decision": "dish", "result": "menu"},
+        },
+        {
+            "key": "invite",
+            "name": "Invite the guests",
+            "kind": "human",
+            "approval": {"groups": ["approver"], "title": "May eight people come?"},
+            "dependencies": [{"task": "choose", "when": "menu.guests != null && menu.guests > 4"}],
+        },
+        {
+            "key": "wait",
+            "name": "Evening comes",
+            "kind": "catch",
+            "event": {"type": "timer", "duration": "PT8H"},
+            "dependencies": [
+                {"task": "choose", "default": True},
+                {"task": "invite", "when": "output.decision == 'approve'"},
+            ],
+            "join": "one",
+        },
+    ],
+}
 LARGE = [name for name, given in ORDERS.items() if given.get("total_amount", 0) > 500]
-STILL = ("paused", "waiting", "waiting too")
+STILL = ("paused", "waiting", "waiting too", "decided")
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,18 +101,31 @@ def _live() -> dict[str, Any]:
     from django.contrib.auth.models import User
 
     from workflows import engine
+    from workflows.models import Execution
 
     ada, grace, linus = (User.objects.get(username=name) for name in ("ada", "grace", "linus"))
     runs = {name: _start("supplier_sync_v1", given, ada) for name, given in SUPPLIERS.items()}
     runs |= {name: _start("invoice_intake_v1", given, linus) for name, given in INVOICES.items()}
     runs |= {name: _start("order_processing_v1", given, ada) for name, given in ORDERS.items()}
+    runs["decided"] = _dinner(linus)
     asked = {name: _approval(runs[name]) for name in LARGE}
     engine.decide(asked["approved"], by=grace, verdict="approve", comment="A known customer.")
     engine.decide(asked["rejected"], by=grace, verdict="reject", comment="Too much at once.")
     engine.cancel(runs["cancelled"], by=ada, reason="The customer called it off.")
     engine.pause(runs["paused"], by=ada, reason="The customer sends a new address.")
     until(lambda: _has_ended({name: runs[name] for name in runs if name not in STILL}), 60)
+    runs["decided task"] = Execution.objects.get(pk=runs["decided"]).tasks.get(key="choose").pk
     return {"executions": runs, "approvals": asked, "mail": outbox.newest(1)[0].id}
+
+
+def _dinner(by: Any) -> int:
+    """A process that decides by a table, and waits for a person where there are guests."""
+    from workflows import engine
+
+    engine.import_dmn(DISH, by=by, name="dish.dmn")
+    engine.register_workflow(DINNER, by=by)
+    given = {"Temperature today": 25, "day type": "Weekend"}
+    return engine.start_workflow("dinner_v1", given, by=by).pk
 
 
 def _start(key: str, given: dict[str, Any], by: Any) -> int:

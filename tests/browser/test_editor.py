@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 import re
+from typing import Any
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import PHONE, Desk, csrf_token, send
+from tests.browser.desk import PHONE, Desk, csrf_token, expect_state, send
 from tests.browser.drawing import (
     add_by_tree,
+    add_input,
     field,
     item,
     new_workflow,
@@ -19,6 +21,7 @@ from tests.browser.drawing import (
     saved,
 )
 from tests.browser.test_pages import _barriers
+from tests.scenarios.product import Product
 
 pytestmark = pytest.mark.browser
 
@@ -44,11 +47,15 @@ def test_what_is_drawn_is_saved_published_and_runs_to_its_end(linus: Page) -> No
     saved(linus, lambda: field(linus, "Agent").select_option("agent_005"))
     expect(linus.locator("#who-can")).to_contain_text("Can do it now")
     expect(linus.locator("#no-problems")).to_be_visible()
+    linus.locator("#panel summary", has_text="Input and output").click()
+    add_input(linus, "message", "invoice_report")
+    saved(linus, lambda: add_input(linus, "accounting_email", "office@signalbox.example"))
     publish(linus, "The first one")
     linus.goto(f"/workflows/{key}/")
     expect(linus.locator(".versions")).to_contain_text("The first one")
     linus.goto(f"/workflows/{key}/start/")
     send(linus)
+    expect_state(linus, "completed")
     expect(linus.locator("#x-tasks")).to_contain_text("Send the note")
 
 
@@ -69,12 +76,12 @@ def test_a_step_is_added_between_two_with_its_key_and_undone_at_once(linus: Page
 def test_everything_of_an_approval_and_its_ways_out_survives_a_reload(linus: Page) -> None:
     new_workflow(linus, "Approval")
     add_by_tree(linus, "Start", "Approval by a person", "Look at it")
-    expect(linus.locator("#problems")).to_contain_text("Name the groups or users who may decide.")
+    expect(linus.locator("#problems")).to_contain_text("It names nobody who may do it")
     field(linus, "Question").fill("Is this right?")
     linus.locator("#panel").get_by_label("approver", exact=True).check()
     field(linus, "Approvals required").fill("2")
     saved(linus, lambda: field(linus, "Users").fill("grace, ada"))
-    expect(linus.locator("#problems")).not_to_contain_text("Name the groups")
+    expect(linus.locator("#problems")).not_to_contain_text("It names nobody")
     saved(linus, lambda: add_by_tree(linus, "Look at it", "Exclusive gateway", "Right?"))
     saved(linus, lambda: add_by_tree(linus, "Right?", "End", "Wrong"))
     linus.locator("#tree .tree-line", has_text="to Wrong").click()
@@ -97,6 +104,54 @@ def _check_condition(page: Page) -> None:
     expect(page.locator("#p-condition-told")).to_contain_text("decision ==")
     saved(page, lambda: condition.fill('decision == "reject"'))
     expect(condition).to_have_attribute("aria-invalid", "false")
+
+
+def test_what_the_panel_says_is_what_the_workflow_does(linus: Page, product: Product) -> None:
+    key = new_workflow(linus, "Every field")
+    add_by_tree(linus, "Start", "Task of an agent", "Work")
+    field(linus, "Role").select_option("worker")
+    field(linus, "Capabilities").fill("shipping, logistics")
+    for part in ("Input and output", "Priority, retries, timeout", "Repetition"):
+        linus.locator("#panel summary", has_text=part).click()
+    add_input(linus, "limit", "3")
+    linus.locator("#panel").get_by_role("button", name="Add an output").click()
+    linus.locator("#panel").get_by_placeholder("Variable").fill("ok")
+    linus.locator("#panel").get_by_placeholder("CEL", exact=True).fill("output.ok")
+    field(linus, "Priority").select_option("high")
+    field(linus, "Retries").fill("5")
+    field(linus, "Timeout (seconds)").fill("60")
+    field(linus, "Runs").select_option("sequential")
+    field(linus, "Items (CEL list)").fill("orders")
+    saved(linus, lambda: field(linus, "Item's name").fill("order"))
+    add_by_tree(linus, "Work", "Timer (on a task)", "Too late")
+    field(linus, "When").fill("PT15M")
+    saved(linus, lambda: field(linus, "Ends what it happens to").uncheck())
+    add_by_tree(linus, "Work", "Waits for a message", "Paid")
+    field(linus, "Message").fill("payment")
+    saved(linus, lambda: field(linus, "Belongs to (CEL)").fill("order_id"))
+    add_by_tree(linus, "Paid", "Call of a workflow", "Ship")
+    saved(linus, lambda: field(linus, "Workflow").select_option("order_processing_v1"))
+    work, late, paid, ship = _rows(product, key, "work", "too_late", "paid", "ship")
+    assert work[:6] == ("worker", ["shipping", "logistics"], 3, 5, 60, {"limit": 3})
+    assert work[6:8] == (
+        {"ok": "output.ok"},
+        {"mode": "sequential", "collection": "orders", "item": "order", "index": "loopCounter"},
+    )
+    assert late[8:] == ("work", {"type": "timer", "duration": "PT15M", "interrupting": False}, {})
+    assert paid[9] == {"type": "message", "name": "payment", "key": "order_id"}
+    assert ship[10] == {"key": "order_processing_v1"}
+
+
+def _rows(product: Product, key: str, *tasks: str) -> list[tuple[Any, ...]]:
+    found = product.ask(
+        "SELECT t.key, t.role, t.capabilities, t.priority, t.max_retries, t.timeout_seconds,"
+        " t.input, t.output_mapping, t.loop, t.attached_to, t.event, t.calls"
+        " FROM workflows_taskdefinition t JOIN workflows_workflow w ON w.id = t.workflow_id"
+        " WHERE w.key = %s",
+        key,
+    )
+    by_key = {row[0]: row[1:] for row in found}
+    return [by_key[task] for task in tasks]
 
 
 def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk, linus: Page) -> None:

@@ -86,7 +86,11 @@ def test_what_cannot_be_run_is_named_and_strict_refuses_it(bring: Command, path:
         ([], 2, "FILE"),
         (["FILE", "--as", "nobody"], 2, "no active user"),
         (["FILE", "--as", "mallory"], 1, "mallory may not import workflows."),
-        (["FILE", "--key", "no key"], 1, "Use letters, digits"),
+        (
+            ["FILE", "--key", "no key"],
+            1,
+            "Nothing was imported. The definition cannot be published.",
+        ),
         (["EMPTY"], 1, "Nothing was imported. The file cannot be read as BPMN 2.0."),
     ],
 )

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import pytest
 from django.contrib.auth.models import Group
 from django.db import connection, transaction
+from django.db.models import QuerySet
 from django.test.utils import CaptureQueriesContext
 
 from agents import runner
@@ -76,13 +79,13 @@ def test_a_worker_that_dies_in_the_middle_leaves_nothing_half_done(
     """It is killed after the verb and before its result is kept: both are undone together."""
     runs(3)
     batch = engine.create_batch("pause", {}, by=None)
-    save = type(batch.items.model()).save
+    update = QuerySet.bulk_update
 
-    def killed(*args: object, **kwargs: object) -> None:
-        save(*args, **kwargs)
+    def killed(*args: Any, **kwargs: Any) -> None:
+        update(*args, **kwargs)
         raise SystemExit
 
-    monkeypatch.setattr(type(batch.items.model()), "save", killed)
+    monkeypatch.setattr(QuerySet, "bulk_update", killed)
     with pytest.raises(SystemExit):
         working_off.work_off()
     monkeypatch.undo()
@@ -144,7 +147,7 @@ def test_a_batch_is_cancelled_and_what_is_left_is_left_alone() -> None:
     working_off._gather(batch.pk)
     first = batch.items.order_by("pk").first()
     assert first is not None
-    working_off._one(batch, first.pk)
+    working_off._settled(batch, [first.pk])
     engine.cancel_batch(batch.pk, by=make_user("ada"), reason="enough")
     assert working_off.work_off() == 0
     assert states() == ["pending", "pending", "paused"]

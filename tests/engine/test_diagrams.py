@@ -9,7 +9,8 @@ from django.db import DatabaseError, IntegrityError, connection, transaction
 
 from config.demo.workflows import WORKFLOWS
 from tests.bpmn.files import FOREIGN, file, renamed, with_complex_gateway
-from tests.factories import chain, make_user, register, step
+from tests.dmn.making import DISH
+from tests.factories import chain, make_user, node, register, step
 from workflows import engine
 from workflows.engine import describing
 from workflows.errors import (
@@ -22,7 +23,7 @@ from workflows.errors import (
     UnknownWorkflow,
     UnsupportedDiagram,
 )
-from workflows.models import AuditEvent, Diagram, TaskDefinition, VersionDiagram, Workflow
+from workflows.models import AuditEvent, Diagram, TaskDefinition, Version, VersionDiagram, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -245,6 +246,18 @@ def test_a_file_of_another_tool_comes_back_as_it_was_and_keeps_what_is_not_touch
     assert workflow.task_definitions.get(key="file").max_retries == 4
 
 
+def test_a_file_without_a_layout_gets_one_where_it_is_shown_and_comes_back_without() -> None:
+    head, rest = FOREIGN.split(b"  <bpmndi:BPMNDiagram")
+    bare = head + b"</definitions>\n"
+    workflow = imported(bare)
+    assert engine.export_bpmn("orders") == bare
+    drawn = engine.diagram_of(workflow, drawn=True)
+    assert drawn.count(b"Bounds ") == rest.count(b"Bounds ") == 4
+    saved = engine.save_diagram(workflow, drawn, by=None, revision=1)
+    assert saved.revision == 2
+    assert engine.export_bpmn("orders") == drawn
+
+
 def test_a_task_that_the_form_adds_gets_a_place_and_the_others_keep_theirs() -> None:
     workflow = imported(FOREIGN)
     TaskDefinition.objects.create(
@@ -288,6 +301,14 @@ def test_a_draft_that_no_document_can_say_is_told_what_to_mend(
         engine.diagram_of(workflow)
 
 
+def test_a_version_whose_document_cannot_be_written_is_not_published() -> None:
+    workflow = imported(file())
+    TaskDefinition.objects.filter(key="b").update(capabilities=["two words"])
+    with pytest.raises(InvalidDefinition, match="one word without blanks"):
+        engine.publish(workflow, by=None)
+    assert not Version.objects.exists()
+
+
 def test_the_one_of_several_processes_that_was_chosen_stays_it() -> None:
     other = b"""  <process id="returns" name="Returns" isExecutable="true">
     <task id="back" name="Take it back"/>
@@ -303,3 +324,15 @@ def test_the_one_of_several_processes_that_was_chosen_stays_it() -> None:
         workflow, document.replace(b"Give", b"Carry"), by=None, revision=workflow.revision
     )
     assert [task.name for task in workflow.task_definitions.all()] == ["Carry it back"]
+
+
+def test_tables_that_a_version_has_frozen_are_not_in_its_document() -> None:
+    engine.import_dmn(DISH, by=None)
+    rule = {"decision": "dish", "result": "menu"}
+    version = register(node("choose", "decision", decision=rule), step("b", "choose"))
+    document = engine.diagram_of_version(version)
+    assert b"Roastbeef" not in document
+    again = engine.import_bpmn(document, by=None, publish=True)
+    assert (again.version, again.workflow.task_definitions.get(key="choose").decision) == (
+        version, rule,
+    )  # fmt: skip

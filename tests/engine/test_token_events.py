@@ -12,6 +12,7 @@ from tests.engine.test_tokens import drained, told
 from tests.factories import (
     history,
     human,
+    kinds,
     make_agent,
     make_user,
     node,
@@ -22,7 +23,7 @@ from tests.factories import (
 from workflows import clock as clocks
 from workflows import engine
 from workflows.errors import InvalidInput
-from workflows.models import Approval, Execution, Subscription, Timer
+from workflows.models import Approval, Delivery, Execution, Subscription, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -333,3 +334,43 @@ def test_a_question_that_could_not_be_asked_is_asked_when_it_is_retried() -> Non
     engine.retry(execution.pk, by=None)
     assert drained(execution).state == "failed"
     assert not Approval.objects.exists()
+
+
+def test_events_of_an_execution_that_has_failed_wait_until_it_is_retried(clock: Clock) -> None:
+    make_agent(tool="tests.fail")
+    execution = drained(
+        start(
+            step("pay", input={"permanent": True}),
+            node("pause", "catch", **event("timer", duration="PT1M")),
+            node("paid", "catch", **event("message", name="paid")),
+            node("bell", "catch", **event("signal", name="bell")),
+        )
+    )
+    assert execution.state == "failed"
+    before = kinds(execution)
+    clock.shift(120)
+    assert engine.publish_message("paid", {"n": 1})
+    assert engine.publish_signal("bell") == 1
+    assert drained(execution).state == "failed"
+    assert kinds(execution) == before, "nothing has happened in it"
+    assert Delivery.objects.filter(held_for=execution.pk).count() == 2
+    why = engine.explain(execution.tasks.get(key="pause"))
+    assert (why.cause, why.due, why.actions) == ("stopped", None, ("retry",))
+    pay = execution.tasks.get(key="pay").pk
+    engine.retry(execution.pk, by=None, task_id=pay, input={"succeeds_at": 1})
+    assert drained(execution).state == "completed"
+    assert set(states(execution).values()) == {"completed"}
+    assert not Delivery.objects.exists()
+
+
+def test_a_message_held_for_what_is_then_cancelled_goes_to_the_next_who_waits() -> None:
+    make_agent(tool="tests.fail")
+    ways = [
+        step("pay", input={"permanent": True}),
+        node("paid", "catch", **event("message", name="paid")),
+    ]
+    failed = drained(start(*ways))
+    assert engine.publish_message("paid", {"n": 1})
+    other = drained(start(ways[1], key="other"))
+    engine.cancel(failed.pk, by=None)
+    assert drained(other).state == "completed"

@@ -22,6 +22,7 @@ from tests.factories import (
     step,
 )
 from workflows import engine
+from workflows.engine import advancing, sessions
 from workflows.errors import InvalidDefinition
 from workflows.models import Approval, Execution, Task
 
@@ -279,3 +280,15 @@ def test_workflows_that_call_each_other_without_end_stop_with_an_incident() -> N
     assert Execution.objects.count() == 51
     engine.cancel(execution.pk, by=None)
     assert set(Execution.objects.values_list("state", flat=True)) == {"cancelled"}
+
+
+def test_the_end_of_a_plain_called_workflow_answers_its_caller_with_the_step_that_ends_it() -> None:
+    make_agent()
+    register(step("inner"), key="called")
+    execution = start(calling("ask", "called"))
+    session = sessions.open_session()
+    (work,) = advancing.exchange(session, [], 5)
+    advancing.report(session, [(work, advancing.Completed({}))])
+    sessions.close_session(session)
+    execution.refresh_from_db()
+    assert execution.state == "completed"

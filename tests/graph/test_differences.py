@@ -2,7 +2,7 @@ from __future__ import annotations
 
 from dataclasses import replace
 
-from hypothesis import given
+from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from workflows.graph.differences import Difference, differences
@@ -77,7 +77,11 @@ def test_where_a_task_is_drawn_makes_no_difference() -> None:
     assert told(new) == []
 
 
-@given(st.permutations(range(4)), st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3))))
+@settings(deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@given(
+    st.permutations(range(4)),
+    st.lists(st.tuples(st.integers(0, 3), st.integers(0, 3)), max_size=8),
+)
 def test_what_is_added_one_way_is_removed_the_other(
     order: list[int], ends: list[tuple[int, int]]
 ) -> None:

@@ -18,6 +18,8 @@ class Host:
 
     name: str
     cable: str
+    address: str
+    bridge: str  # the address that it reaches the others by
 
     @property
     def enter(self) -> tuple[str, ...]:
@@ -28,8 +30,20 @@ class Host:
         """From now on every packet to or from it is lost, and nobody is told."""
         _ip("link", "set", self.cable, "down")
 
+    def go_deaf(self) -> None:
+        """From now on every packet to it is lost; what it sends arrives."""
+        _ip("route", "add", "blackhole", self.address)
+
+    def go_dumb(self) -> None:
+        """From now on every packet that it sends is lost; it hears."""
+        nobody = ("lladdr", "02:00:00:00:00:99", "nud", "permanent")
+        _ip("-n", self.name, "neigh", "replace", self.bridge, "dev", "eth0", *nobody)
+
     def join(self) -> None:
-        _ip("link", "set", self.cable, "up")
+        """Whatever was cut works again."""
+        _ip("link", "set", self.cable, "up", check=False)
+        _ip("route", "del", "blackhole", self.address, check=False)
+        _ip("-n", self.name, "neigh", "del", self.bridge, "dev", "eth0", check=False)
 
 
 @contextmanager
@@ -45,21 +59,23 @@ def hosts(*names: str) -> Iterator[tuple[str, list[Host]]]:
         _ip("addr", "add", f"{network}.1/24", "dev", bridge)
         _ip("link", "set", bridge, "up")
         for place, name in enumerate(names):
-            made.append(Host(f"{bridge}-{name}", f"{bridge}v{place}"))
-            _wire(made[-1], bridge, f"{network}.{place + 2}/24")
+            address = f"{network}.{place + 2}"
+            made.append(Host(f"{bridge}-{name}", f"{bridge}v{place}", address, f"{network}.1"))
+            _wire(made[-1], bridge)
         yield f"{network}.1", made
     finally:
         for host in made:
+            host.join()
             _ip("netns", "del", host.name, check=False)
         _ip("link", "del", bridge, check=False)
 
 
-def _wire(host: Host, bridge: str, address: str) -> None:
+def _wire(host: Host, bridge: str) -> None:
     inside = ("-n", host.name)
     _ip("netns", "add", host.name)
     _ip("link", "add", host.cable, "type", "veth", "peer", "name", "eth0", "netns", host.name)
     _ip("link", "set", host.cable, "master", bridge, "up")
-    _ip(*inside, "addr", "add", address, "dev", "eth0")
+    _ip(*inside, "addr", "add", f"{host.address}/24", "dev", "eth0")
     _ip(*inside, "link", "set", "eth0", "up")
     _ip(*inside, "link", "set", "lo", "up")
 

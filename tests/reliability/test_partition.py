@@ -1,7 +1,8 @@
 """A host is cut off in the middle of a step: its work passes on, its late result is refused.
 
 Each worker runs in a network namespace of its own and reaches PostgreSQL over TCP, through a relay
-on the bridge; the cable of one is pulled, so no packet tells anybody that it is gone.
+on the bridge; the cable of one is pulled, or loses what goes one way, so no packet tells anybody
+that it is gone.
 """
 
 from __future__ import annotations
@@ -62,8 +63,12 @@ def worker_on(
             lives.close()
 
 
+@pytest.mark.parametrize("cut", [Host.cut_off, Host.go_deaf, Host.go_dumb])
 def test_the_work_of_a_host_that_is_cut_off_passes_on_and_its_late_results_are_refused(
-    network: tuple[str, list[Host]], worker_on: Callable[[Host], Lives], tmp_path: Path
+    network: tuple[str, list[Host]],
+    worker_on: Callable[[Host], Lives],
+    tmp_path: Path,
+    cut: Callable[[Host], None],
 ) -> None:
     _, (one, two) = network
     make_agent(tool="tests.wait_for_a_file", max_concurrent_tasks=2)
@@ -74,7 +79,7 @@ def test_the_work_of_a_host_that_is_cut_off_passes_on_and_its_late_results_are_r
     worker_on(two)
     until(lambda: Session.objects.count() == 2)
 
-    one.cut_off()
+    cut(one)
     began = time.monotonic()
     (tmp_path / "early.1.go").touch()
     for key in ("early", "late"):

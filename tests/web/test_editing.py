@@ -88,13 +88,23 @@ def test_problems_of_a_document_are_told_and_nothing_is_stored(
     modeller: Client, flow: Workflow
 ) -> None:
     assert posted(modeller, "problems", xml=drawn(flow))["problems"] == []
-    xml = drawn(flow, "serviceTask", "userTask")
+    xml = drawn(flow, "serviceTask", "callActivity")
     told = posted(modeller, "problems", xml=xml)["problems"]
     assert {one["element"] for one in told} == {"a", "b"}
-    assert told[0]["message"] == "Name the groups or users who may decide."
-    assert not flow.task_definitions.filter(kind="human").exists()
+    assert ("It names no process that it calls.", "problem") in [
+        (one["message"], one["severity"]) for one in told
+    ]
+    assert not flow.task_definitions.filter(kind="call").exists()
     saved = posted(modeller, "save", xml=xml, revision=flow.revision)
     assert saved["problems"] == told
+
+
+def test_a_problem_names_the_element_where_its_key_is_another_form_of_the_id(
+    modeller: Client, flow: Workflow
+) -> None:
+    xml = drawn(flow, "serviceTask", "callActivity").replace('"b"', '"审批"')
+    told = posted(modeller, "save", xml=xml, revision=flow.revision)["problems"]
+    assert {one["element"] for one in told} == {"a", "审批"}
 
 
 def test_an_expression_is_checked_while_it_is_typed(modeller: Client, flow: Workflow) -> None:
@@ -126,11 +136,11 @@ def test_a_draft_that_was_not_shown_is_not_published(modeller: Client, flow: Wor
 
 
 def test_an_unfinished_draft_is_not_published(modeller: Client, flow: Workflow) -> None:
-    xml = drawn(flow, "serviceTask", "userTask")
+    xml = drawn(flow, "serviceTask", "callActivity")
     revision = posted(modeller, "save", xml=xml, revision=flow.revision)["revision"]
     answer = modeller.post(f"{EDIT}publish/", {"revision": revision})
     assert answer.status_code == 422
-    assert "Name the groups or users" in answer.content.decode()
+    assert "It names no process that it calls." in answer.content.decode()
 
 
 def test_who_sees_may_look_and_only_modellers_change(

@@ -11,7 +11,7 @@ from django.test import Client
 from tests.bpmn.files import file, with_complex_gateway
 from tests.factories import chain, register
 from tests.web.conftest import client_for, page
-from workflows.models import LARGEST_DIAGRAM, AuditEvent, Workflow
+from workflows.models import LARGEST_DIAGRAM, AuditEvent, TaskDefinition, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 IMPORT = "/workflows/import/"
@@ -89,3 +89,9 @@ def test_drafts_and_versions_are_downloaded(operator: Client, modeller: Client) 
     for wrong in ("?version=2", "?version=x", "?version=99999999999999999999"):
         page(operator, f"/workflows/flow/bpmn/{wrong}", 404)
     assert client_for("eve").get("/workflows/flow/bpmn/").status_code == 403
+
+
+def test_a_draft_that_cannot_be_drawn_says_so(operator: Client) -> None:
+    register(*chain("a", "b"))
+    TaskDefinition.objects.filter(key="b").update(parent="nowhere")
+    assert "It lies in “nowhere”" in page(operator, "/workflows/flow/bpmn/", 422)

@@ -5,7 +5,7 @@ import json
 import pytest
 from django.test import Client
 
-from tests.factories import make_agent, register, step
+from tests.factories import make_agent, node, register, step
 from tests.web.conftest import completed, fragment, page
 from workflows import engine
 from workflows.models import Execution
@@ -160,3 +160,22 @@ def test_lists_cost_the_same_whatever_they_show(
 def test_a_stranger_is_refused(stranger: Client, order: str) -> None:
     for path in ("/workflows/", "/workflows/order/", order):
         page(stranger, path, 403)
+
+
+def test_of_several_starts_by_events_one_is_chosen_in_the_form(operator: Client) -> None:
+    bell = {"type": "signal", "name": "bell"}
+    register(
+        node("x", "start", event=bell),
+        node("y", "start", event={**bell, "name": "other"}),
+        node("z", "pass", "y"),
+        key="two",
+    )
+    shown = page(operator, "/workflows/two/start/")
+    assert '<option value="y">Y</option>' in shown
+    assert operator.post("/workflows/two/start/", {}).status_code == 422
+    answer = operator.post("/workflows/two/start/", {"start": "y"})
+    assert answer.status_code == 302
+    execution = Execution.objects.get()
+    assert execution.audit_events.get(seq=1).data["start"] == "y"
+    register(node("x", "start", event=bell), key="one")
+    assert 'name="start"' not in page(operator, "/workflows/one/start/")

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 from django.test import Client
 
-from tests.factories import human, make_agent, register, start, step
+from tests.factories import human, make_agent, node, register, start, step
 from tests.web.conftest import page, ran
 from workflows.models import Execution
 
@@ -63,3 +63,16 @@ def test_only_operators_move(role: str, request: pytest.FixtureRequest) -> None:
     assert client.post(f"/executions/{execution.pk}/move/", typed).status_code == 403
     execution.refresh_from_db()
     assert execution.version.number == 1
+
+
+def test_a_token_graph_is_moved_too(operator: Client) -> None:
+    execution = ran(start(node("way", "exclusive"), human("ask", "way"), step("end", "ask")))
+    register(node("way", "exclusive"), human("review", "way"), step("end", "review"))
+    address = f"/executions/{execution.pk}/move/"
+    assert address in page(operator, f"/executions/{execution.pk}/")
+    assert "“Ask” has begun and has no place" in page(operator, address, **HTMX)
+    typed = {"version": "2", "mapping": '{"ask": "review"}'}
+    assert operator.post(address, typed).status_code == 302
+    execution.refresh_from_db()
+    assert execution.version.number == 2
+    assert execution.tasks.get(state="paused").key == "review"

@@ -75,6 +75,7 @@ class TaskForm(forms.ModelForm):
             "loop",
             "calls",
             "scope",
+            "decision",
         )
         field_classes = {
             "capabilities": WordsField,
@@ -84,6 +85,7 @@ class TaskForm(forms.ModelForm):
             "loop": ObjectField,
             "calls": ObjectField,
             "scope": ObjectField,
+            "decision": ObjectField,
             "output_mapping": AssignmentsField,
         }
         widgets = {

@@ -98,7 +98,7 @@ class TaskInline(admin.StackedInline):
             {
                 "fields": (
                     ("parent", "attached_to", "compensates"),
-                    ("event", "loop", "calls", "scope"),
+                    ("event", "loop", "calls", "scope", "decision"),
                 )
             },
         ),

@@ -17,6 +17,7 @@ CATCH_UP = (
 )
 # A field of the trigger's own is called so too.
 RENAMED = {"workflow": "after"}
+FIXED = ("kind", "event", "cron", "zone", "catch_up", "after", "states")  # of a start
 
 
 class TriggerForm(forms.ModelForm):
@@ -67,6 +68,8 @@ class TriggerForm(forms.ModelForm):
 
     def __init__(self, *args: Any, workflows: Any = (), **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
+        for name in FIXED if self.is_start else ():
+            self.fields[name].disabled = True
         known: Any = self.fields["after"]
         known.choices = [("", "—"), *workflows]
         for name in FIELDS:
@@ -85,11 +88,23 @@ class TriggerForm(forms.ModelForm):
         cleaned = super().clean() or self.cleaned_data
         kind = cleaned.get("kind")
         if kind and not self.errors:
-            config = _config(kind, cleaned)
+            config = self._of_start(cleaned) if self.is_start else _config(kind, cleaned)
             for problem in trigger_settings.problems(kind, config):
                 self.add_error(RENAMED.get(problem.field, problem.field), problem.message)
             self.instance.config = config
         return cleaned
+
+    @property
+    def is_start(self) -> bool:
+        """Whether the published version makes it, of an event that begins the process."""
+        return bool(self.instance.pk and self.instance.config.get("start"))
+
+    def _of_start(self, cleaned: dict[str, Any]) -> dict[str, Any]:
+        """What people may change of it: the rest is the version's."""
+        config = {**self.instance.config, "mapping": cleaned.get("mapping") or {}}
+        if config.get("by") in ("message", "signal"):
+            config["filter"] = (cleaned.get("filter") or "").strip()
+        return config
 
     def save(self, commit: bool = True) -> Trigger:
         """Only what is edited here is written: a worker or an operator may have been faster."""
@@ -111,6 +126,10 @@ class TriggerFormSet(forms.BaseInlineFormSet):
         super().clean()
         for form in self.deleted_forms:
             trigger = form.instance
+            if trigger.config.get("start"):
+                text = _("“%(trigger)s” comes from a start of the process: take its event away "
+                         "there and publish, or pause it.")  # fmt: skip
+                raise forms.ValidationError(text, params={"trigger": trigger})
             if trigger.is_defined and trigger.config.get("event") in (self.instance.triggers or ()):
                 text = _("“%(trigger)s” comes from the list of names above: take its name away "
                          "there, and publish.")  # fmt: skip

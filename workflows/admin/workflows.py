@@ -85,7 +85,7 @@ class WorkflowAdmin(admin.ModelAdmin):
             return ngettext("%(count)d problem", "%(count)d problems", count) % {"count": count}
         if workflow.published is None:
             return _now("Not published yet")
-        is_published = engine.compiled(workflow).sha256() == workflow.published.sha256
+        is_published = engine.to_publish(workflow).sha256() == workflow.published.sha256
         return _now("Published") if is_published else _now("Has changes to publish")
 
     @admin.action(description=_("Publish the selected workflows"), permissions=["publish"])

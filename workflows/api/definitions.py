@@ -74,6 +74,7 @@ class TaskIn(Schema):
     loop: dict[str, Any] = {}
     calls: dict[str, Any] = {}
     scope: dict[str, Any] = {}
+    decision: dict[str, Any] = {}
 
 
 class DefinitionIn(Schema):

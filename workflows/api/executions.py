@@ -30,6 +30,12 @@ class Start(Schema):
 
     input: dict[str, Any] = Field(default_factory=dict, description="as the workflow's schema says")
     priority: int | None = Field(default=None, ge=1, le=4, description="1 low … 4 critical")
+    start: str | None = Field(
+        None,
+        max_length=100,
+        pattern=r"^[^\x00]*$",
+        description="the start event at which it begins, where an event begins it",
+    )
 
 
 class ExecutionRow(Schema):
@@ -129,6 +135,7 @@ def execution_start(
         by=access.person(request),
         idempotency_key=_bare(idempotency_key),
         priority=payload.priority,
+        start=payload.start,
     )
     if not (is_new or _is_repeat(execution, payload)):
         raise _reused()

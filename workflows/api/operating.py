@@ -39,6 +39,12 @@ class RetryReason(Reason):
     task_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
 
 
+class Choice(Reason):
+    """Which task of the ad-hoc sub-process."""
+
+    task_key: str = Field(min_length=1, max_length=100, pattern=r"^[^\x00]*$")
+
+
 class Rerun(Reason):
     """From which step, and what its variables are to be instead of those it began with."""
 
@@ -92,6 +98,20 @@ def execution_retry(
         task_id=payload.task_id,
         reason=payload.reason,
     )
+    return detail(execution_id)
+
+
+@router.post(
+    "/executions/{execution_id}/tasks/{task_id}/activate",
+    summary="Begin a task of an ad-hoc sub-process",
+    **DECLARED,
+)
+def task_activate(
+    request: HttpRequest, execution_id: Id, task_id: Id, payload: Body[Choice]
+) -> dict[str, Any]:
+    """One of those that it offers, as often as it is wanted."""
+    by = access.person(request)
+    engine.activate(execution_id, task_id, payload.task_key, by=by, reason=payload.reason)
     return detail(execution_id)
 
 

@@ -29,6 +29,7 @@ PRIORITIES = ("low", "normal", "high", "critical")
 _EXTERNAL = {"external", "external-worker"}
 _CODE = ("class", "delegateExpression", "expression")
 _PERSON = re.compile(r"(user|group)\((.*?)\)", re.DOTALL)
+ANYBODY = "approver"  # the group of those who decide where nobody is named
 _CYCLE = re.compile(r"R([0-9]{1,4})/P\S+\Z")
 
 
@@ -41,7 +42,7 @@ class Asked:
 
 
 def approval(source: Source, element: etree._Element, lane: str) -> dict[str, Any]:
-    """Who may decide at a user task: named ones, else the lane that it is drawn in.
+    """Who may decide at a user task: named ones, else the lane that it is drawn in, else approvers.
 
     The standard lets a requester do a step as well as anybody else.
     """
@@ -52,6 +53,9 @@ def approval(source: Source, element: etree._Element, lane: str) -> dict[str, An
         _standard_people(source, element, asked)
     if not (asked.users or asked.groups) and lane:
         asked.groups.append(lane)
+    if not (asked.users or asked.groups):
+        asked.groups.append(ANYBODY)
+        source.note(element, f"It names nobody who may do it: the group “{ANYBODY}” is asked.")
     users, groups = _unique(asked.users), _unique(asked.groups)
     return {"groups": groups, "users": users, "not_requester": False}
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from collections import defaultdict
 from collections.abc import Iterable, Sequence
 
@@ -33,7 +34,7 @@ def _levelled(path: list[Point]) -> list[Point]:
 
 def _slanting(path: Sequence[Point]) -> Iterable[tuple[Point, Point]]:
     """The slanting parts, each from left to right."""
-    for one, other in zip(path, path[1:], strict=False):
+    for one, other in itertools.pairwise(path):
         if abs(one[0] - other[0]) > _NEAR and abs(one[1] - other[1]) > _NEAR:
             yield (one, other) if one[0] < other[0] else (other, one)
 
@@ -61,7 +62,7 @@ def _turn(y: float, ends: Sequence[float]) -> tuple[int, float]:
 
 def _bent(path: Sequence[Point], upright: dict[tuple[Point, float], float]) -> list[Point]:
     result = [path[0]]
-    for one, other in zip(path, path[1:], strict=False):
+    for one, other in itertools.pairwise(path):
         if abs(one[0] - other[0]) > _NEAR and abs(one[1] - other[1]) > _NEAR:
             left, right = (one, other) if one[0] < other[0] else (other, one)
             x = upright[left, right[0]]

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import itertools
 from collections.abc import Iterator
 from dataclasses import replace
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -18,7 +20,7 @@ from .vocabulary import bpmn, local
 TITLE = 30.0  # breadth of the strip with the name of a pool or lane
 INSIDE = 20.0  # around what is in a lane
 BETWEEN, CLOSED = 60.0, 60.0  # between pools; height of a pool that shows no process
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 
 def add_diagrams(root: Element) -> None:
@@ -85,7 +87,7 @@ def _put_lanes(
 ) -> None:
     """Boxes of lanes: each reaches half-way to the next; an outer one is around its inner ones."""
     edges = [0.0]
-    for (_, foot), (top, _) in zip(bands, bands[1:], strict=False):
+    for (_, foot), (top, _) in itertools.pairwise(bands):
         edges.append((foot + top) / 2 + INSIDE)
     while len(edges) < len(lanes):  # lanes at the end in which nothing lies
         edges.append(made.height)

@@ -21,7 +21,7 @@ from workflows.graph.shape import (
 from . import expressing, implicit
 from .kinds import ACTIVITIES as HOSTS
 from .kinds import DECISION, NODES
-from .source import Source, child, children, is_true, local, name_of, within
+from .source import Source, child, children, is_true, local, name_of
 
 MERGING = ACTIVITIES | {CATCH, THROW, PASS, EVENT_GATEWAY, EXCLUSIVE, DECISION}
 _UNCONDITIONAL = frozenset({"parallelGateway", "eventBasedGateway"})
@@ -36,13 +36,13 @@ class Connections:
 
     def __init__(self, source: Source, process: etree._Element) -> None:
         self.source = source
-        self.nodes = dict.fromkeys(within(process, *NODES))
+        self.nodes = dict.fromkeys(source.within(process, *NODES))
         self.out_of: dict[etree._Element, list[etree._Element]] = defaultdict(list)
         self.ends: dict[etree._Element, tuple[etree._Element, etree._Element]] = {}
         self.into: Counter[etree._Element] = Counter()
         self._place: dict[etree._Element, int] = {}
         self._choices: set[etree._Element] = set()
-        for flow in within(process, "sequenceFlow"):
+        for flow in source.within(process, "sequenceFlow"):
             self._connect(flow)
         self.hosts: dict[etree._Element, etree._Element] = {}
         self.undoing: dict[etree._Element, etree._Element] = {}
@@ -83,7 +83,8 @@ class Connections:
     def _between(
         self, flow: etree._Element, item: dict[str, Any], target: dict[str, Any]
     ) -> dict[str, Any]:
-        found = {"key": self.source.key(flow), "kind": PASS, "depends_on": [item]}
+        plain = item["task"] if len(item) == 1 else item
+        found = {"key": self.source.key(flow), "kind": PASS, "depends_on": [plain]}
         name, parent = name_of(flow)[:_MAX_NAME], target.get("parent")
         return {
             **found,
@@ -106,6 +107,9 @@ class Connections:
             self.source.note(flow, f"The condition does not count: it is {why}.")
         elif when:
             item["when"] = when
+        elif not is_default and local(start) == "exclusiveGateway" and len(self.out_of[start]) > 1:
+            what = "It has no condition: it is taken unless a way before it in the file is."
+            self.source.note(flow, what)
         if is_default and not is_free:
             item["default"] = True
         if start in self._choices and not is_free and (place := self._place[flow]):
@@ -180,7 +184,7 @@ class Connections:
         self, process: etree._Element, events: dict[etree._Element, etree._Element]
     ) -> Iterator[tuple[etree._Element, etree._Element]]:
         found = set()
-        for one in within(process, "association"):
+        for one in self.source.within(process, "association"):
             ends = [self.source.find(one.get(name)) for name in ("sourceRef", "targetRef")]
             for event, handler in (ends, ends[::-1]):
                 if event in events and event not in found and self._undoes(handler):
@@ -194,7 +198,7 @@ class Connections:
 def lanes(source: Source, process: etree._Element) -> dict[etree._Element, str]:
     """The name of the inmost lane that has one, by the node that is drawn in it."""
     found: dict[etree._Element, str] = {}
-    for group in within(process, "laneSet"):
+    for group in source.within(process, "laneSet"):
         _lanes(source, group, "", found)
     return found
 

@@ -72,13 +72,11 @@ def children(parent: etree._Element, *names: str) -> Iterator[etree._Element]:
 
 def put(parent: etree._Element, element: etree._Element) -> etree._Element:
     """Insert a child where the schema wants it, behind those of its rank."""
-    before, wanted = None, rank(element)
-    for one in parent.iterchildren(reversed=True):  # most are put last
-        if not local(one):
-            continue
-        if rank(one) <= wanted:
+    before, own = None, rank(element)
+    for one in parent.iterchildren(reversed=True):
+        if local(one) and rank(one) <= own:
             break
-        before = one
+        before = one if local(one) else before
     place(parent, element, before)
     return element
 
@@ -86,17 +84,16 @@ def put(parent: etree._Element, element: etree._Element) -> etree._Element:
 def place(parent: etree._Element, element: etree._Element, before: etree._Element | None) -> None:
     """Insert a child before another one or at the end, on a line of its own."""
     indent = _indent(parent)
-    if len(parent) == 0:
-        parent.text, element.tail = f"{indent}", indent.removesuffix(_step(parent))
+    last = next(parent.iterchildren(reversed=True), None)
+    if last is None:
+        parent.text, element.tail = indent, indent.removesuffix(_step(parent))
         parent.append(element)
     elif before is None:
-        last = parent[-1]
         element.tail, last.tail = last.tail, indent
         parent.append(element)
     else:
-        at = parent.index(before)
+        before.addprevious(element)
         element.tail = indent
-        parent.insert(at, element)
 
 
 def remove(element: etree._Element) -> None:
@@ -115,7 +112,7 @@ def remove(element: etree._Element) -> None:
 
 def _indent(parent: etree._Element) -> str:
     """The line break and blanks before a child of `parent`."""
-    if len(parent) and parent.text and not parent.text.strip() and "\n" in parent.text:
+    if parent.text and not parent.text.strip() and "\n" in parent.text and _has_any(parent):
         return str(parent.text)
     depth = sum(1 for _ in parent.iterancestors()) + 1
     return "\n" + _step(parent) * depth
@@ -127,3 +124,7 @@ def _step(parent: etree._Element) -> str:
     text = root.text or ""
     blanks = text[text.rfind("\n") + 1 :] if "\n" in text and not text.strip() else ""
     return blanks or "  "
+
+
+def _has_any(parent: etree._Element) -> bool:
+    return next(iter(parent), None) is not None

@@ -153,6 +153,8 @@ def _event(document: Document, element: etree._Element, task: Task) -> None:
         home = element.getparent() if event else element
         extending.set_json(home, "event", rest)
         return
+    if kind == START and element.getparent().get("triggeredByEvent") == "true":
+        return  # its event is that of its sub-process
     if kind not in (START, END, CATCH, THROW, BOUNDARY):
         extending.set_json(element, "event", event)
         return

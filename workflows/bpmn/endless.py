@@ -9,7 +9,7 @@ from lxml import etree
 from workflows.errors import BpmnError
 
 from .kinds import NODES, SCOPES
-from .source import Source, children, extension, local, within, zeebe
+from .source import Source, children, extension, local, zeebe
 
 MOST_TRIES = 50  # of one process: one that calls more others than this is not looked at further
 
@@ -20,7 +20,7 @@ def refuse(source: Source) -> None:
     A process that calls itself on one way and ends on another is fine.
     """
     processes = {one: name for name, one in source.by_id.items() if local(one) == "process"}
-    calls = {one: _called(source, one) & processes.keys() for one in processes}
+    calls = {one: _called(source, one) for one in processes}
     callers: dict[etree._Element, set[etree._Element]] = defaultdict(set)
     for one, found in calls.items():
         for other in found:
@@ -37,15 +37,15 @@ def refuse(source: Source) -> None:
                 continue
             unsure.discard(one)
             ending.add(one)
-        left += callers[one] & unsure
+        left += [caller for caller in callers[one] if caller in unsure]
     for one in unsure:
         message = "On every way it calls itself, or processes that call it: it can never end."
         raise BpmnError(message, source.line(one), processes[one])
 
 
 def _called(source: Source, process: etree._Element) -> set[etree._Element]:
-    found = (_target(source, one) for one in within(process, "callActivity"))
-    return {one for one in found if one is not None}
+    found = (_target(source, one) for one in source.within(process, "callActivity"))
+    return {one for one in found if one is not None and local(one) == "process"}
 
 
 def _target(source: Source, call: etree._Element) -> etree._Element | None:
@@ -55,7 +55,7 @@ def _target(source: Source, call: etree._Element) -> etree._Element | None:
 
 def _can_end(source: Source, container: etree._Element, ending: set[etree._Element]) -> bool:
     """Whether some way through a container meets no call that is not known to end."""
-    nodes = set(children(container, *NODES))
+    nodes = {one for one in children(container) if local(one) in NODES}
     after: dict[etree._Element, list[etree._Element]] = defaultdict(list)
     entered = set()
     for flow in children(container, "sequenceFlow"):

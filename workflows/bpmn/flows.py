@@ -1,4 +1,4 @@
-"""Sequence flows, the elements that a definition leaves out, and what undoes what, in a document."""
+"""Sequence flows in a document, what a definition leaves out, and what undoes what."""
 
 from __future__ import annotations
 

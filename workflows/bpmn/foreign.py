@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
 from typing import Final
 
 from lxml import etree
 
 from . import extension, implicit
-from .kinds import NODES
+from .kinds import ATTRIBUTES, NODES
 from .source import BPMN, CLASSIC, FLOWABLE, ZEEBE, Source, child, children, local
 
 # Engines: what they read in a file changes how it runs there.
@@ -129,10 +128,10 @@ _OWN: Final = {
 }
 
 
-def name_all(source: Source, process: etree._Element, used: Iterable[etree._Element]) -> None:
+def name_all(source: Source, process: etree._Element) -> None:
     """Name what is not read in a process, its file's head, and the definitions that it uses."""
     _head(source)
-    for element in [source.root, *used]:
+    for element in [source.root, *source.used]:
         _attributes(source, element)
         _extensions(source, element)
     _inside(source, process)
@@ -164,6 +163,8 @@ def _head(source: Source) -> None:
 def _attributes(source: Source, element: etree._Element) -> None:
     for full in element.attrib:
         if not full.startswith("{"):
+            if full not in ATTRIBUTES:
+                source.note(element, f"The attribute “{full:.100}” is not one of BPMN 2.0.")
             continue
         uri, _, name = full[1:].partition("}")
         if uri == BPMN:

@@ -70,13 +70,19 @@ class _Fold:
         del self.tasks[key]
         self.ways = [pair for pair in self.ways if key not in (pair[1].source, pair[1].target)]
 
-    def lead(self, key: str, **ends: str) -> None:
-        """Move the ways that have one end at an element to another element."""
-        for end, name in ends.items():
-            self.ways = [
-                (order, replace(way, **{end: name}) if getattr(way, end) == key else way)
-                for order, way in self.ways
-            ]
+    def lead_to(self, key: str, target: str) -> None:
+        """Let the ways into an element lead to another one."""
+        self.ways = [
+            (order, replace(way, target=target) if way.target == key else way)
+            for order, way in self.ways
+        ]
+
+    def lead_from(self, key: str, source: str) -> None:
+        """Let the ways out of an element leave another one."""
+        self.ways = [
+            (order, replace(way, source=source) if way.source == key else way)
+            for order, way in self.ways
+        ]
 
     def definition(self) -> dict[str, Any]:
         for key, task in self.tasks.items():
@@ -94,7 +100,7 @@ def _fold_join(fold: _Fold, key: str, tag: str) -> None:
         return
     target["join"] = "every" if tag == "parallelGateway" else "one"
     fold.ways = [pair for pair in fold.ways if pair[1] is not out[0]]
-    fold.lead(key, target=out[0].target)
+    fold.lead_to(key, out[0].target)
     fold.drop(key)
 
 
@@ -106,7 +112,7 @@ def _fold_split(fold: _Fold, key: str, tag: str) -> None:
     if fold.out_of(into[0].source) != into or fold.tasks[key].get("output_mapping"):
         return
     fold.ways = [pair for pair in fold.ways if pair[1] is not into[0]]
-    fold.lead(key, source=into[0].source)
+    fold.lead_from(key, into[0].source)
     fold.drop(key)
 
 

@@ -3,18 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
+from typing import TypeAlias
 
 from lxml import etree
 
-from . import picture, shapes
+from . import picture
 from .document import Document, place
 from .layout import Box, Point
 from .picture import Picture
-from .vocabulary import BPMNDI, DC, DI, SCOPE_TAGS, bpmn, local
+from .vocabulary import BPMNDI, DC, DI, SCOPE_TAGS, local
 
 NSMAP = {"bpmndi": BPMNDI, "dc": DC, "di": DI}
 MARGIN = 40.0  # left of and over the picture
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 
 def di(name: str) -> str:

@@ -151,14 +151,25 @@ def _value(tokens: Tokens) -> Term:
             if name.kind != "name":
                 raise Untranslatable(f"“{name.text}” is no name")
             if tokens.now.text == "(":
-                raise Untranslatable(f"the method “{name.text}()” is not called")
-            term = terms.member(term, name.text)
+                term = _method(tokens, term, name.text)
+            else:
+                term = terms.member(term, name.text)
         elif tokens.took("["):
             inner = _ternary(tokens)
             tokens.expect("]")
             term = Term(f"{term.within(terms.MEMBER)}[{inner.text}]")
         else:
             return term
+
+
+def _method(tokens: Tokens, of: Term, name: str) -> Term:
+    """`equals` of a literal text, which nothing but that text equals; no other method."""
+    tokens.expect("(")
+    token = tokens.take()
+    if name != "equals" or token.kind != "text":
+        raise Untranslatable(f"the method “{name}()” is not called")
+    tokens.expect(")")
+    return terms.joined("==", COMPARED, of, terms.text(_unquoted(token.text)))
 
 
 def _primary(tokens: Tokens) -> Term:

@@ -133,4 +133,35 @@ DRAWN: Final = frozenset(
         "outputSet",
     }
 )
+OWNERS: Final = NODES | {
+    "sequenceFlow",
+    "process",
+    "message",
+    "signal",
+    "error",
+    "escalation",
+    "lane",
+    "participant",
+}
 ROLES: Final = frozenset({"resourceRole", "performer", "humanPerformer", "potentialOwner"})
+
+# The attributes of all elements in BPMN's schema.
+ATTRIBUTES: Final = frozenset({
+    "activityRef", "associationDirection", "attachedToRef", "auditing", "behavior",
+    "calledElement", "cancelActivity", "cancelRemainingInstances", "capacity", "categoryValueRef",
+    "completionQuantity", "correlationKeyRef", "correlationPropertyRef", "dataObjectRef",
+    "dataStoreRef", "default", "definition", "definitionalCollaborationRef", "direction",
+    "errorCode", "errorRef", "escalationCode", "escalationRef", "evaluatesToTypeRef",
+    "eventGatewayType", "exporter", "exporterVersion", "expressionLanguage", "gatewayDirection",
+    "id", "implementation", "implementationRef", "importType", "initiatingParticipantRef",
+    "innerConversationNodeRef", "inputDataRef", "instantiate", "isClosed", "isCollection",
+    "isExecutable", "isForCompensation", "isHorizontal", "isImmediate", "isInterrupting",
+    "isSequential", "isUnlimited", "itemKind", "itemRef", "itemSubjectRef", "language",
+    "location", "loopMaximum", "loopType", "maximum", "messageRef", "method", "minimum",
+    "mustUnderstand", "name", "namespace", "noneBehaviorEventRef", "oneBehaviorEventRef",
+    "operationRef", "ordering", "outputDataRef", "parallelMultiple", "parameterRef",
+    "partitionElementRef", "processRef", "processType", "resourceRef", "scriptFormat",
+    "signalRef", "sourceRef", "startQuantity", "state", "structureRef", "targetNamespace",
+    "targetRef", "testBefore", "textFormat", "triggeredByEvent", "type", "typeLanguage", "value",
+    "waitForCompletion",
+})  # fmt: skip

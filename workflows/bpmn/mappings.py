@@ -15,6 +15,7 @@ from .source import Source, children, classic, extensions, text_of, zeebe
 from .source import extension as first_extension
 from .terms import Naming, Untranslatable
 
+MAPPINGS = (extension.IO_MAPPING, zeebe("ioMapping"), *classic("inputOutput"))
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 

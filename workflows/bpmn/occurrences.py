@@ -43,6 +43,7 @@ def definitions(source: Source, element: etree._Element) -> Iterator[etree._Elem
         elif name == "eventDefinitionRef":
             to = source.referred(one, one.text, "It refers to the event definition")
             if local(to) in EVENT_TYPES:
+                source.used[to] = None
                 yield to
             else:
                 source.unsupported(element, "What it refers to is no event definition.", one)
@@ -148,6 +149,7 @@ def _referred(
         what = f"There is no {kind} “{reference:.200}” in this file."
         source.unsupported(element, what)
         return None
+    source.used[found] = None
     return found
 
 

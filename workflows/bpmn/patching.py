@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -14,7 +15,7 @@ from .expanding import Expanded, expanded
 from .normal import Normal, Way
 from .vocabulary import EVENT_TAGS, SCOPE_TAGS, bpmn, local
 
-Element = etree._Element
+Element: TypeAlias = etree._Element
 # Which fields of a task stand together in its element, by the field that they are written as.
 TOGETHER = {
     "agent": ("agent", "role", "capabilities", "priority", "max_retries", "timeout_seconds"),
@@ -179,7 +180,7 @@ class Patch:
     def _take_out_joined(self, element: Element) -> None:
         """Forget what an element that moves was joined with, and where it was drawn."""
         inside = {one.get("id") for one in element.iter(etree.Element)}
-        kept = [one for one in element.iter(*map(bpmn, _JOINING))]
+        kept = list(element.iter(*map(bpmn, _JOINING)))
         for flow in list(self.document.root.iter(*map(bpmn, _JOINING))):
             ends = {presence.bare(flow.get("sourceRef")), presence.bare(flow.get("targetRef"))}
             if element.get("id") in ends and flow not in kept:
@@ -256,7 +257,7 @@ class Patch:
             order = [ends for ends in after if ends[0] == source]
             known = [ends for ends in before if ends[0] == source and ends in after]
             is_choice = any(after[ends].when for ends in order)
-            if is_choice and order != known + [ends for ends in order if ends not in before]:
+            if is_choice and (order != known or any(self.flows[e] in self.fresh for e in order)):
                 self._sort([self.flows[ends] for ends in order])
 
     def _by_ends(self, ways: Iterable[Way]) -> dict[tuple[str, str], Way]:
@@ -290,9 +291,11 @@ class Patch:
         if [parent[place] for place in places] == wanted:
             return
         tails = [parent[place].tail for place in places]
+        for flow in wanted:
+            parent.remove(flow)
         for place, flow, tail in zip(places, wanted, tails, strict=True):
-            flow.tail = tail
             parent.insert(place, flow)
+            flow.tail = tail
 
     def _undo(self) -> None:
         """Join what undoes a task with an event on its edge."""

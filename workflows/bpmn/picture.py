@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -11,7 +12,6 @@ from workflows.graph.shape import Flow, Graph, Node
 
 from . import shapes
 from .bends import squared
-from .document import child
 from .layout import Box, Layout, Line, Point, arranged, without_loops
 from .vocabulary import NODE_TAGS, SCOPE_TAGS, local
 
@@ -19,7 +19,7 @@ PAD, HEADER = 20.0, 30.0  # around and over what is in a sub-process
 ABOVE = 20.0  # room over a shape for a line that leads back to it
 STEP = 10.0  # between lines that leave events on one edge
 BETWEEN = 30.0  # between what stands below each other
-Element = etree._Element
+Element: TypeAlias = etree._Element
 Id = str
 
 
@@ -57,7 +57,8 @@ class _Level:
         self.scope, self.bands = scope, bands
         self.apart = [one for one in nodes if one.get("triggeredByEvent") == "true"]
         edge = [one for one in nodes if local(one) == "boundaryEvent"]
-        self.nodes = [one for one in nodes if one not in edge and one not in self.apart]
+        elsewhere = {*edge, *self.apart}
+        self.nodes = [one for one in nodes if one not in elsewhere]
         self.place = {str(one.get("id")): number for number, one in enumerate(self.nodes)}
         self.hosted: dict[int, list[Element]] = {}
         self.by_id = {str(one.get("id")): one for one in [*nodes]}
@@ -82,6 +83,12 @@ class _Level:
             forward != self._ends(one) or forward[0] == forward[1]
             for one, forward in zip(self.flows, without_loops(self.graph), strict=True)
         ]
+
+        self.met = {
+            end
+            for flow, turned in zip(self.flows, self.turned, strict=True)
+            for end in (self._ends(flow) if turned else ())
+        }
 
     def picture(self) -> Picture:
         """Everything in its place, with the corner of the picture at (0, 0)."""
@@ -130,11 +137,8 @@ class _Level:
             tallest = max(shapes.label(one)[1] for one in hosted)
             below = shapes.EVENT / 2 + tallest + shapes.NEAR + STEP * (len(hosted) + 1)
             width = max(width, sum(_room_on_edge(one) for one in hosted) + STEP)
-        is_met = any(
-            turned and number in self._ends(flow)
-            for flow, turned in zip(self.flows, self.turned, strict=True)
-        )
-        return max(width, label[0]), height + 2 * max(below, ABOVE if is_met else 0.0)
+        above = ABOVE if number in self.met else 0.0
+        return max(width, label[0]), height + 2 * max(below, above)
 
     def _put(self, made: Picture, number: int, slot: Box) -> None:
         element = self.nodes[number]

@@ -1,9 +1,11 @@
-"""New shapes and edges in a diagram that somebody has drawn: near their neighbours, on free ground."""
+"""New shapes and edges in a diagram that somebody has drawn: beside their neighbours."""
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
+from itertools import pairwise
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -16,7 +18,7 @@ from .vocabulary import DC, NODE_TAGS, SCOPE_TAGS, bpmn, local
 
 GAP, STEP, MOST = 60.0, 20.0, 200  # to a neighbour; between places that are tried; tries
 PAD = 20.0
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 
 def draw(document: Document, fresh: Iterable[Element]) -> None:
@@ -132,7 +134,8 @@ class _Sheet:
         self.boxes[key] = box
 
     def _edge(self, element: Element, points: Sequence[Point]) -> None:
-        add_edge(self.document, self._plane_of(element), element, points, None)
+        label = _label(element, points)
+        add_edge(self.document, self._plane_of(element), element, points, label)
 
     def _plane_of(self, element: Element) -> Element:
         """The plane that shows an element's neighbours: a collapsed sub-process has its own."""
@@ -239,6 +242,16 @@ def _box(bounds: Element | None) -> Box | None:
         return None
 
 
+def _label(flow: Element, points: Sequence[Point]) -> Box | None:
+    """The box of a flow's name, on its longest level part."""
+    width, height = shapes.text_size(shapes.broken(flow.get("name") or ""))
+    level = [(a, b) for a, b in pairwise(points) if a[1] == b[1]]
+    if not width or not level:
+        return None
+    (x1, y), (x2, _) = max(level, key=lambda part: abs(part[0][0] - part[1][0]))
+    return Box((x1 + x2 - width) / 2, y - height - shapes.ON_LINE, width, height)
+
+
 def _around(outer: Box, inner: Box) -> Box:
     right = max(outer.x + outer.width, inner.x + inner.width + PAD)
     foot = max(outer.y + outer.height, inner.y + inner.height + PAD)
@@ -289,7 +302,7 @@ def _crossed(path: Sequence[Point], others: Iterable[Box]) -> int:
     """How many boxes a path runs through."""
     count = 0
     for box in others:
-        for (x1, y1), (x2, y2) in zip(path, path[1:], strict=False):
+        for (x1, y1), (x2, y2) in pairwise(path):
             part = Box(min(x1, x2), min(y1, y2), abs(x1 - x2), abs(y1 - y2))
             if _overlap(part, box, -1):
                 count += 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
+from typing import TypeAlias
 
 from lxml import etree
 
@@ -12,7 +13,7 @@ from .expanding import FORKING, Added, Present
 from .normal import Normal
 from .vocabulary import NODE_TAGS, SCOPE_TAGS, bpmn, local
 
-Element = etree._Element
+Element: TypeAlias = etree._Element
 
 
 def process(root: Element, wanted: str | None = None) -> Element:

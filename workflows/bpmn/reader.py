@@ -18,8 +18,6 @@ from .source import extension as first_extension
 
 __all__ = ["BpmnError", "Finding", "Reading", "read"]
 
-_USED = frozenset({"message", "signal", "error", "escalation"})
-
 
 @dataclass(frozen=True)
 class Reading:
@@ -53,8 +51,7 @@ def read(data: bytes, *, process: str | None = None) -> Reading:
     definition = _whole(source, chosen)
     definition["tasks"] = [*walk.tasks.values(), *walk.inner, *between]
     definition = _folded(source, definition, walk.tasks)
-    used = [one for one in source.root if local(one) in _USED]
-    foreign.name_all(source, chosen, used)
+    foreign.name_all(source, chosen)
     return Reading(definition, _ordered(source), _lines(source, walk.tasks))
 
 

@@ -22,7 +22,7 @@ from .kinds import (
     SCOPES,
     UNSUPPORTED,
 )
-from .mappings import apply
+from .mappings import MAPPINGS, apply
 from .source import Source, children, is_true, local, name_of, text_of
 from .source import extension as first_extension
 
@@ -127,7 +127,8 @@ class Walk:
             source.unsupported(element, "It does not say which event it waits for.")
         if kind == BOUNDARY and element in self._links.hosts:
             task["attached_to"] = source.key(self._links.hosts[element])
-        apply(source, element, task, gives=kind in (CATCH, BOUNDARY, START))
+        if not self._starts_event_scope(element):
+            apply(source, element, task, gives=kind in (CATCH, BOUNDARY, START))
 
     def _is_own_start(self, element: etree._Element) -> bool:
         """Whether a start event has an event of its own: that of an event sub-process is its
@@ -170,8 +171,11 @@ class Walk:
         own = first_extension(starts[0], extension.qualified("event"))
         if event["type"] == MULTIPLE or own is None:
             task["event"] = event
-        if first_extension(starts[0], extension.IO_MAPPING) is not None:
+        if first_extension(starts[0], *MAPPINGS) is not None:
             source.unsupported(starts[0], "An event sub-process maps nothing where it starts.")
+
+    def _starts_event_scope(self, element: etree._Element) -> bool:
+        return local(element) == "startEvent" and is_true(element.getparent(), "triggeredByEvent")
 
     def _put_in_scope(self, task: dict[str, Any]) -> None:
         """A step on whose edge is something, or that is a loop, becomes a sub-process: an empty

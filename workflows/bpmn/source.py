@@ -11,6 +11,7 @@ from workflows.errors import BpmnError
 
 from . import keys
 from .findings import NOTE, UNSUPPORTED, Finding
+from .kinds import OWNERS, SCOPES
 from .parsing import Parsed
 
 BPMN = "http://www.omg.org/spec/BPMN/20100524/MODEL"
@@ -59,11 +60,6 @@ def child(element: etree._Element, name: str) -> etree._Element | None:
     return next(element.iterchildren(bpmn(name)), None)
 
 
-def within(element: etree._Element, *names: str) -> Iterator[etree._Element]:
-    """The BPMN elements with one of these names at any depth, in the order of the file."""
-    return iter(element.iter(*map(bpmn, names)))
-
-
 def extensions(element: etree._Element, *names: str) -> Iterator[etree._Element]:
     """The elements in its `extensionElements` with one of these `{namespace}name`s, or all."""
     for holder in element.iterchildren(bpmn("extensionElements")):
@@ -100,6 +96,34 @@ def is_true(element: etree._Element, name: str, default: bool = False) -> bool:
     return default if given is None else given.strip() in ("true", "1")
 
 
+def _held(root: etree._Element) -> set[etree._Element]:
+    """The elements that extensions hold: they are not BPMN's, whatever they are called."""
+    found: set[etree._Element] = set()
+    for holder in root.iter(bpmn("extensionElements")):
+        if holder not in found:
+            found.update(holder.iterdescendants(etree.Element))
+    return found
+
+
+def _owner(element: etree._Element) -> etree._Element:
+    """The step, flow or definition that a part of it belongs to."""
+    owner = element
+    while owner.getparent() is not None and not _stands_alone(owner):
+        owner = owner.getparent()
+    if owner is not element and owner.getparent() is None:
+        named = (one for one in (element, *element.iterancestors()) if one.get("id"))
+        return next(named, owner)
+    return owner
+
+
+def _stands_alone(element: etree._Element) -> bool:
+    if local(element) in OWNERS:
+        return True
+    holder = local(element.getparent())
+    is_part = local(element).endswith("Characteristics")
+    return bool(element.get("id")) and holder in ("process", *SCOPES) and not is_part
+
+
 class Source:
     """The parsed file. Raises BpmnError when two elements have the same id."""
 
@@ -107,15 +131,25 @@ class Source:
         self.root, self._lines = file.root, file.lines
         self.findings: list[Finding] = []
         self.by_id: dict[str, etree._Element] = {}
+        self.used: dict[etree._Element, None] = {}  # what the process refers to beside itself
         self.readable = MOST_EXPRESSIONS  # characters of expressions that are still translated
+        self._foreign = _held(self.root)
         for element in file.lines:
             given = element.get("id")
-            if given is not None and local(element):
+            if given is not None and local(element) and element not in self._foreign:
                 self._know(given.strip(), element)
 
     @cached_property
     def _numbers(self) -> dict[etree._Element, int]:
         return {element: number for number, element in enumerate(self._lines, 1)}
+
+    def within(self, element: etree._Element, *names: str) -> Iterator[etree._Element]:
+        """The BPMN elements with one of these names at any depth, in the order of the file; not
+        those that extensions hold.
+        """
+        for one in element.iter(*map(bpmn, names)):
+            if one not in self._foreign:
+                yield one
 
     def line(self, element: etree._Element) -> int:
         """The line from 1 on which it begins."""
@@ -161,9 +195,7 @@ class Source:
     def _add(
         self, element: etree._Element, what: str, at: etree._Element | None, severity: str
     ) -> None:
-        owner = element
-        while owner.get("id") is None and owner.getparent() is not None:
-            owner = owner.getparent()
+        owner = _owner(element)
         line = self.line(element if at is None else at)
         self.findings.append(Finding(owner.get("id") or "", name_of(owner), line, what, severity))
 

@@ -5,11 +5,12 @@ from __future__ import annotations
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import TypeAlias
 from xml.sax.saxutils import escape
 
 from lxml import etree
 
-Element = etree._Element
+Element: TypeAlias = etree._Element
 # Markup of a well-formed document without a document type. Quotes hide “>” in a start tag.
 _MARKUP = re.compile(
     rb"<!--.*?-->|<!\[CDATA\[.*?\]\]>|<\?.*?\?>|</[^>]*>"
@@ -41,7 +42,7 @@ class Span:
 
 
 class Splice:
-    """A document's bytes and its tree, which may be changed before `bytes` is asked for.
+    """A document's bytes and its tree, which may be changed before `written` is asked for.
 
     The bytes are well-formed XML without a document type, in an encoding whose first 128 bytes are
     ASCII; others are written anew as a whole.
@@ -56,19 +57,20 @@ class Splice:
         self._newline = "\r\n" if b"\r\n" in data else "\n"
         self._spans = dict(self._found()) if _is_ascii_compatible(data) else {}
 
-    def bytes(self) -> bytes:
+    def written(self) -> bytes:
         """The document with its changes."""
         if self.root not in self._spans:
             return etree.tostring(
                 self.root.getroottree(), encoding=self.encoding, xml_declaration=True
             )
         span, scope = self._spans[self.root], self._missing()
-        middle = b"".join(self._written(self.root, scope))
+        middle = b"".join(self._node(self.root, scope))
         return self.data[: span.begin] + middle + self.data[span.end :]
 
     def _missing(self) -> dict[str, str]:
         """Namespaces of what is new that the root can declare once for all, by prefix."""
-        known, found = self.root.nsmap, {}
+        known = self.root.nsmap
+        found: dict[str, str] = {}
         for node in self.root.iter(etree.Element):
             span = self._spans.get(node)
             if span is None or not self._is_start_kept(node, span):
@@ -104,7 +106,7 @@ class Splice:
             if not opened:
                 return
 
-    def _written(self, node: Element, scope: Mapping[str, str]) -> Iterator[bytes]:
+    def _node(self, node: Element, scope: Mapping[str, str]) -> Iterator[bytes]:
         span = self._spans.get(node)
         if not isinstance(node.tag, str):
             if span is not None:
@@ -112,10 +114,10 @@ class Splice:
             else:
                 yield self._encoded(etree.tostring(node, encoding="unicode", with_tail=False))
             return
-        if span is not None and not self._is_changed(node, span) and node is not self.root:
-            if not any(self._is_changed_within(one) for one in node):
-                yield self.data[span.begin : span.end]
-                return
+        is_kept = span is not None and node is not self.root and not self._is_changed(node, span)
+        if span is not None and is_kept and not any(map(self._is_changed_within, node)):
+            yield self.data[span.begin : span.end]
+            return
         yield from self._element(node, span, scope)
 
     def _element(
@@ -131,7 +133,7 @@ class Splice:
         else:
             yield self._text(node.text)
         for child in node:
-            yield from self._written(child, scope)
+            yield from self._node(child, scope)
             yield self._tail(child)
         if span is not None and was_open and span.tag == node.tag:
             yield self.data[span.closing : span.end]

@@ -7,6 +7,7 @@ from typing import Any
 
 from lxml import etree
 
+from workflows.errors import BpmnError
 from workflows.graph.shape import SCOPE
 
 from . import (
@@ -24,9 +25,10 @@ from .document import Document, put
 from .expanding import Expanded, expanded, free
 from .extension import NAMESPACE, PREFIX, WORKFLOW
 from .normal import Normal, equal, normal
+from .parsing import parsed
 from .patching import Patch, Unpatchable
 from .splicing import Splice
-from .vocabulary import BPMN, BPMNDI, DC, DI, XSI, bpmn
+from .vocabulary import BPMN, BPMNDI, DC, DI, XSI, bpmn, local
 
 NSMAP = {"bpmn": BPMN, "bpmndi": BPMNDI, "dc": DC, "di": DI, "xsi": XSI, PREFIX: NAMESPACE}
 EXPORTER = "Signalbox"
@@ -63,11 +65,14 @@ def with_diagram(data: bytes) -> bytes:
 
     Raises BpmnError for what is no BPMN.
     """
+    parsed(data)
     splice = Splice(data)
+    if local(splice.root) != "definitions":
+        raise BpmnError("It is no BPMN 2.0: <definitions> was expected.", 1)
     if any(True for _ in splice.root.iter(interchange.di("BPMNShape"))):
         return data
     collaboration.add_diagrams(splice.root)
-    return splice.bytes()
+    return splice.written()
 
 
 def _new(workflow: Normal) -> bytes:
@@ -85,7 +90,7 @@ def _patched(
     if _whole(before) != _whole(workflow):
         describe(document.process, workflow)
     Patch(document, before, workflow, thoroughly=thoroughly).apply()
-    return splice.bytes()
+    return splice.written()
 
 
 def _whole(workflow: Normal) -> object:
@@ -150,10 +155,11 @@ def _place_level(
 ) -> None:
     """Put the elements that lie in a scope in the order in which a token meets them."""
 
+    added = {(one.mark, one.task): one for one in drawn.added.values() if one.parent == scope}
+
     def add(mark: str, task: str = "") -> None:
-        for one in drawn.added.values():
-            if (one.mark, one.task, one.parent) == (mark, task, scope):
-                placed[one.key] = flows.add(document, placed[scope], one)
+        if one := added.get((mark, task)):
+            placed[one.key] = flows.add(document, placed[scope], one)
 
     add(implicit.START)
     for key, task in workflow.tasks.items():

@@ -2,8 +2,10 @@
 
 from .admission import intake_refusal, pause_intake, resume_intake
 from .batches import cancel_batch, create_batch
+from .choosing import activate, offered
+from .decision_tables import Imported, import_dmn
 from .decisions import decide
-from .definitions import compiled, problems, publish, register_workflow
+from .definitions import compiled, problems, publish, register_workflow, to_publish
 from .diagrams import diagram_of, diagram_of_version, export_bpmn
 from .events import off_event, on_event
 from .executions import (
@@ -14,9 +16,9 @@ from .executions import (
     retry,
 )
 from .explaining import explain
-from .forking import may_rerun_from, rerun_from, variables_before
+from .forking import may_rerun_from, rerun_from, rerunnable, variables_before
 from .importing import import_bpmn, save_diagram
-from .intake import publish_event, receive_event
+from .intake import evaluate_conditions, publish_event, receive_event
 from .messages import publish_message, publish_signal
 from .moving import move_to_version, newer_versions, plan_move
 from .skipping import may_skip, skip
@@ -26,6 +28,8 @@ from .triggers import register_trigger
 from .variables import set_variables
 
 __all__ = [
+    "Imported",
+    "activate",
     "cancel",
     "cancel_batch",
     "check_input",
@@ -35,16 +39,19 @@ __all__ = [
     "decide",
     "diagram_of",
     "diagram_of_version",
+    "evaluate_conditions",
     "explain",
     "export_bpmn",
     "get_execution_status",
     "import_bpmn",
+    "import_dmn",
     "intake_refusal",
     "may_rerun_from",
     "may_skip",
     "move_to_version",
     "newer_versions",
     "off_event",
+    "offered",
     "on_event",
     "pause",
     "pause_intake",
@@ -58,6 +65,7 @@ __all__ = [
     "register_trigger",
     "register_workflow",
     "rerun_from",
+    "rerunnable",
     "resume",
     "resume_intake",
     "retry",
@@ -66,6 +74,7 @@ __all__ = [
     "skip",
     "start_once",
     "start_workflow",
+    "to_publish",
     "transition_state",
     "variables_before",
 ]

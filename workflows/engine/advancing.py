@@ -14,7 +14,7 @@ from workflows.graph.retry import IN_DOUBT
 from workflows.models import AuditEvent, State, Task
 from workflows.models.runs import task_id
 
-from . import approvals, claiming, events, graphs, tokens, transitions
+from . import approvals, claiming, deliveries, events, graphs, token_results, transitions
 from .claiming import Work
 from .results import (
     CHANCE,
@@ -60,13 +60,13 @@ def exchange(
 
     A result routed on variables that another branch changed meanwhile is routed again; one whose
     lease has passed on is stored in the audit and refused. Token graphs are routed under the lock
-    of their executions, see `tokens`. Raises LeaseLost, after all that, when the session
+    of their executions, see `token_results`. Raises LeaseLost, after all that, when the session
     itself has been taken for dead.
     """
     left = [pair for pair in results if graphs.of(pair[0].version_id).is_plain]
     if len(left) < len(results):
         tokened = [pair for pair in results if not graphs.of(pair[0].version_id).is_plain]
-        effects, refused = tokens.exchange(session_id, tokened, 0 if left else want)
+        effects, refused = token_results.exchange(session_id, tokened, 0 if left else want)
         _record_refused(refused)
         if not left:
             return claiming.lent(_of_a_living(effects))
@@ -104,6 +104,8 @@ def _exchange_plain(
         if late:
             _record_refused([pair for pair in left if pair[0].task_id in late])
         events.announce(left, effects)
+        if any(effect.what == "ended" and effect.task_id is not None for effect in effects):
+            deliveries.carry()  # who has called it is told at once
         _of_a_living(effects)
         left = [
             (_reread(work, stale[work.task_id]), result)

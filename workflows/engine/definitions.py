@@ -7,23 +7,30 @@ from collections import Counter
 from collections.abc import Iterable, Mapping
 from typing import Any
 
-import jsonschema_rs
 from django.contrib.auth.models import User
 from django.core.exceptions import ValidationError
 from django.db import IntegrityError, transaction
 
-from workflows.errors import InvalidDefinition, StaleState
+from workflows.errors import CannotDraw, InvalidDefinition, StaleState
 from workflows.graph import validation
 from workflows.graph.shape import Flow, Graph, Node
 from workflows.graph.validation import Problem
 from workflows.models import Priority, TaskDefinition, Version, Workflow
 
-from . import describing, diagrams, drafts, transitions, trigger_settings, triggers
+from . import (
+    decision_tables,
+    describing,
+    diagrams,
+    draft_problems,
+    drafts,
+    starts,
+    transitions,
+    triggers,
+)
 from .templates import template
-from .ways import dependencies, way_problems, ways_in
+from .ways import ways_in
 
 COLUMNS = TaskDefinition._meta.concrete_fields[2:]  # without the id and the workflow
-RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
 
 
 def register_workflow(definition: Mapping[str, Any], *, by: User | None = None) -> Version:
@@ -77,11 +84,14 @@ def problems(workflow: Workflow) -> list[Problem]:
 
 def problems_of(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
     """Everything but what a document adds; the workflow and its tasks need not be stored."""
+    graph = compiled(workflow, rows)
     return [
-        *_workflow_problems(workflow),
-        *_row_problems(rows),
-        *_call_problems(workflow, rows),
-        *validation.problems(compiled(workflow, rows)),
+        *draft_problems.of_workflow(workflow),
+        *draft_problems.of_rows(rows),
+        *draft_problems.of_calls(workflow, rows),
+        *decision_tables.problems(rows),
+        *validation.problems(graph),
+        *starts.problems(workflow, graph),
     ]
 
 
@@ -110,6 +120,14 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
     )
 
 
+def to_publish(workflow: Workflow) -> Graph:
+    """The graph of a draft as a version would have it: with the newest tables of its decisions.
+
+    Raises UnknownDecision, DecisionFailed.
+    """
+    return decision_tables.frozen(compiled(workflow))
+
+
 def publish(
     workflow: Workflow, *, by: User | None, comment: str = "", revision: int | None = None
 ) -> Version:
@@ -120,7 +138,7 @@ def publish(
     found = problems(workflow)
     if found:
         raise InvalidDefinition(found)
-    graph = compiled(workflow)
+    graph = to_publish(workflow)
     with transaction.atomic():
         locked = Workflow.objects.select_for_update(of=("self",)).get(pk=workflow.pk)
         if revision is not None:
@@ -129,10 +147,11 @@ def publish(
         if latest is not None and latest.sha256 == graph.sha256() and locked.published == latest:
             return latest
         version = _freeze(locked, graph, latest.number + 1 if latest else 1, by, comment)
-        diagrams.freeze(version, locked)
+        _freeze_diagram(version, locked)
         Workflow.objects.filter(pk=workflow.pk).update(published=version)
         workflow.published = version
         triggers.name_events(workflow, graph.triggers, by=by)
+        triggers.define_starts(workflow, graph, by=by)
         _record_published(workflow, version, by, comment)
     return version
 
@@ -149,6 +168,13 @@ def _freeze(
         comment=comment,
         published_by=by,
     )
+
+
+def _freeze_diagram(version: Version, workflow: Workflow) -> None:
+    try:
+        diagrams.freeze(version, workflow)
+    except CannotDraw as error:
+        raise InvalidDefinition(error.problems) from error
 
 
 def _record_published(workflow: Workflow, version: Version, by: User | None, comment: str) -> None:
@@ -195,62 +221,8 @@ def _node(task: TaskDefinition, index: Mapping[str, int]) -> Node:
         loop=task.loop or {},
         calls=task.calls or {},
         scope=task.scope or {},
+        decision=task.decision or {},
     )
-
-
-def _row_problems(rows: list[TaskDefinition]) -> list[Problem]:
-    keys = {row.key for row in rows}
-    said = [
-        Problem(row.key, "depends_on", message) for row in rows for message in way_problems(row)
-    ]
-    return (
-        said
-        + [
-            Problem(row.key, "depends_on", f"“{name}” is not a task of this workflow.")
-            for row in rows
-            for name, _ in dependencies(row)
-            if name not in keys
-        ]
-        + [
-            Problem(row.key, field, f"“{name}” is not a task of this workflow.")
-            for row in rows
-            for field in ("parent", "attached_to", "compensates")
-            if (name := getattr(row, field)) and name not in keys
-        ]
-    )
-
-
-def _call_problems(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:
-    """Calls of workflows, or versions of them, that are not there. One may call itself."""
-    found = []
-    for row in rows:
-        key, number = (row.calls or {}).get("key"), (row.calls or {}).get("version")
-        if not isinstance(key, str) or not key or (key == workflow.key and number is None):
-            continue
-        versions = Version.objects.filter(workflow__key=key)
-        if number is None and not versions.exists():
-            found.append(Problem(row.key, "calls", f"There is no published workflow “{key}”."))
-        elif type(number) is int and not versions.filter(number=number).exists():
-            found.append(Problem(row.key, "calls", f"Workflow “{key}” has no version {number}."))
-    return found
-
-
-def _workflow_problems(workflow: Workflow) -> list[Problem]:
-    found = []
-    if not workflow.key:
-        found.append(Problem("", "key", "Give the workflow a key."))
-    if workflow.key in RESERVED_KEYS:
-        found.append(Problem("", "key", f"“{workflow.key}” is a reserved key; choose another."))
-    found += [
-        Problem("", "triggers", message)
-        for message in map(trigger_settings.name_problem, workflow.triggers or ())
-        if message
-    ]
-    try:
-        jsonschema_rs.validator_for(dict(workflow.input_schema or {}), offline=True)
-    except (ValueError, TypeError) as error:
-        found.append(Problem("", "input_schema", f"This is no JSON Schema: {error}"))
-    return found
 
 
 def _workflow_fields(definition: Mapping[str, Any]) -> dict[str, Any]:
@@ -369,6 +341,7 @@ def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDef
         loop=task.get("loop") or {},
         calls=task.get("calls") or {},
         scope=task.get("scope") or {},
+        decision=task.get("decision") or {},
     )
 
 

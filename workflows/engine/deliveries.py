@@ -23,5 +23,16 @@ def post(parcels: Iterable[tuple[str, int | None, dict[str, Any]]]) -> None:
     if not rows:
         return
     Delivery.objects.bulk_create(rows)
+    carry()
+
+
+def carry() -> None:
+    """Have what is due carried out once this transaction has committed."""
     for carrier in _carriers:
         transaction.on_commit(carrier)
+
+
+def release(execution_id: int) -> None:
+    """What was held for an execution is due again: it goes on, or it never will."""
+    if Delivery.objects.filter(held_for=execution_id).update(held_for=None):
+        carry()

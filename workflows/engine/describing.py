@@ -46,6 +46,7 @@ FIELDS = {
 }
 # Of no meaning for what nobody does; a BPMN task that says one of them is somebody's.
 OF_WORKERS = ("agent", "role", "capabilities", "priority", "max_retries", "timeout_seconds")
+OF_DECISIONS = ("decision", "result")  # the tables are frozen with the version beside them
 DEFAULT = {"priority": Priority.NORMAL, "join": "every"}
 
 
@@ -110,6 +111,9 @@ def _of_node(graph: Graph, position: int) -> dict[str, Any]:
     found = {name: getattr(node, column, None) for name, column in FIELDS.items()}
     found["capabilities"] = list(node.capabilities)
     found["dependencies"] = _ways_in(graph, position)
+    found["decision"] = {
+        name: node.decision[name] for name in OF_DECISIONS if name in node.decision
+    }
     for name in ("parent", "attached_to", "compensates"):
         found[name] = _key(graph, found[name])
     return _told(node.key, node.name, node.kind, found)

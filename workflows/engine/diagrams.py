@@ -25,15 +25,17 @@ from . import describing, graphs
 UNSUPPORTED = "unsupported"
 
 
-def diagram_of(workflow: Workflow) -> bytes:
+def diagram_of(workflow: Workflow, *, drawn: bool = False) -> bytes:
     """The draft's document: the bytes as they came while the draft is what they say.
 
     When the draft says more or something else, the elements that differ are patched; a draft that
-    has no document gets one that is laid out. Nothing is stored. For the editor: read
-    `workflow.revision` before the document, and give it to `save_diagram`. Raises CannotDraw for
-    an unfinished draft that no document can say, with what is to be mended first.
+    has no document gets one that is laid out. `drawn`: so does a file that came without a layout,
+    to be shown. Nothing is stored. For the editor: read `workflow.revision` before the document,
+    and give it to `save_diagram`. Raises CannotDraw for an unfinished draft that no document can
+    say, with what is to be mended first.
     """
-    return current(workflow, describing.definition_of(workflow))
+    document = current(workflow, describing.definition_of(workflow))
+    return writer.with_diagram(document) if drawn else document
 
 
 def diagram_of_version(version: Version) -> bytes:

@@ -23,7 +23,7 @@ from workflows.models import (
     Timer,
 )
 
-from . import approvals, events, graphs, inputs, tokens, transitions
+from . import approvals, deliveries, events, graphs, inputs, tokens, transitions
 
 
 def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
@@ -73,6 +73,7 @@ def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
     with locked(execution_id, by) as execution:
         who = transitions.actor(by)
         tokens.stop(execution)
+        deliveries.release(execution_id)
         _let_go(execution)
         entries = [
             entry
@@ -149,6 +150,8 @@ def reopen(execution: Execution, tasks: list[Task], *, by: str, reason: str) -> 
             )
         )
         _renew_deadline(execution)
+        execution.timers.filter(kind=Timer.Kind.EVENT).update(is_held=False)
+        deliveries.release(execution.pk)
     Execution.objects.filter(pk=execution.pk).update(open_tasks=F("open_tasks") + len(tasks))
     if execution.state in (State.PENDING, State.RUNNING):
         make_ready(execution)
@@ -218,6 +221,7 @@ def _end(execution: Execution) -> None:
     """End a running execution if nothing is left of it to do."""
     if execution.marking is None:
         transitions.end(execution.pk)
+        deliveries.carry()
     else:
         tokens.conclude(execution)
 

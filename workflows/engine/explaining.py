@@ -11,10 +11,10 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from workflows.graph.shape import CATCH, WORK
+from workflows.graph.shape import CATCH, SCOPE, WORK
 from workflows.models import AgentSlot, Approval, AuditEvent, Execution, State, Task, Timer
 
-from . import approvals, capacity, graphs
+from . import approvals, capacity, choosing, graphs
 
 NAMED = 3  # steps that a sentence names
 
@@ -30,6 +30,7 @@ class Cause(StrEnum):
     PAUSED = "paused"
     APPROVAL = "approval"
     DEPENDENCY = "dependency"
+    CHOICE = "choice"  # of what is done next in an ad-hoc sub-process
     EVENT = "event"  # a time, a message or signal, or the end of a workflow that it called
     RETRY = "retry"
     RESERVED = "reserved"
@@ -42,7 +43,7 @@ class Cause(StrEnum):
 class Explanation:
     """A sentence; `due` is when it ends by itself, `actions` are verbs that would end it now.
 
-    Actions: retry, skip, complete, cancel, resume, decide, see_agents.
+    Actions: retry, skip, complete, activate, cancel, resume, decide, see_agents.
     """
 
     cause: Cause
@@ -99,7 +100,7 @@ def explained(task: Task, now: Surroundings) -> Explanation:
         case State.FAILED:
             return _failed(task)
         case State.RUNNING:
-            return _running(task)
+            return _running(task, now)
         case State.PAUSED:
             return _paused(task, now)
         case State.PENDING:
@@ -132,7 +133,12 @@ def _in_doubt(task: Task) -> Explanation:
     return Explanation(Cause.IN_DOUBT, text, f"{task.error} {late}".strip(), actions=actions)
 
 
-def _running(task: Task) -> Explanation:
+def _running(task: Task, now: Surroundings) -> Explanation:
+    choices = choosing.offered(now.execution, task) if task.kind == SCOPE else []
+    if choices:
+        text = _("“%(task)s” waits for somebody to choose what is done next.") % {"task": task.name}
+        names = ", ".join(node.name for node in choices)
+        return Explanation(Cause.CHOICE, text, names, actions=("activate", "complete"))
     if not task.agent_key:
         return Explanation(Cause.RUNNING, _("“%(task)s” is running.") % {"task": task.name})
     text = _("“%(task)s” is running on %(agent)s.") % {"task": task.name, "agent": task.agent_key}
@@ -165,6 +171,9 @@ def _paused(task: Task, now: Surroundings) -> Explanation:
 
 def _waiting(task: Task, now: Surroundings) -> Explanation:
     """A wait of a token graph: for a time, a message or signal, or a called workflow."""
+    if now.execution.state == State.FAILED:
+        text = _("“%(task)s” goes on waiting when the execution is retried.") % {"task": task.name}
+        return Explanation(Cause.STOPPED, text, now.execution.error, actions=("retry",))
     timer = next((one for one in now.timers if one.task_id == task.pk), None)
     if timer is not None and task.kind == CATCH:
         text = _("“%(task)s” waits for its time.") % {"task": task.name}

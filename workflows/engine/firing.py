@@ -22,7 +22,8 @@ from . import schedules, starting, transitions
 
 log = logging.getLogger(__name__)
 BATCH = 100
-LONGEST_CHAIN = 10  # ends of workflows that start one another
+LONGEST_CHAIN = 10  # workflows that start one another by their ends or by what they send
+LONGEST_CALLS = 50  # workflows that call each other, one within the other
 Outcome = Firing.Outcome
 
 
@@ -103,6 +104,7 @@ def _start(
         by=_requester(firing),
         idempotency_key=f"trigger:{trigger.pk}:{firing.key}",
         cause=_cause(firing, trigger),
+        start=trigger.config.get("start"),
     )
 
 
@@ -129,16 +131,28 @@ def _input(trigger: Trigger, payload: dict[str, Any], scope: Mapping[str, Any]) 
     return {} if trigger.kind == Trigger.Kind.SCHEDULE else payload
 
 
+def depth_behind(execution_id: int) -> int:
+    """How long the chain of workflows that start one another is behind this execution, plus one.
+
+    What an execution has been called by is part of the same link.
+    """
+    for _ in range(LONGEST_CALLS):
+        parents = Execution.objects.filter(pk=execution_id).values_list("parent_task", flat=True)
+        caller = parents.first()
+        if caller is None:
+            break
+        execution_id = caller >> 20
+    before = Firing.objects.filter(execution=execution_id).values_list("depth", flat=True)
+    return 1 + max(before, default=0)
+
+
 def _depth(firing: Firing) -> int:
-    """How many ends of workflows led here. Raises TooLong."""
-    if firing.ended_id is None:
-        return 0
-    before = Firing.objects.filter(execution=firing.ended_id).values_list("depth", flat=True)
-    depth = 1 + max(before, default=0)
+    """How many workflows led here, by their ends or by what they have sent. Raises TooLong."""
+    depth = firing.depth if firing.ended_id is None else depth_behind(firing.ended_id)
     if depth > LONGEST_CHAIN:
         raise TooLong(
-            f"{LONGEST_CHAIN} workflows have started one another by their ends, this would be one "
-            "more: the chain is stopped, so that it cannot go round for ever."
+            f"{LONGEST_CHAIN} workflows have started one another, this would be one more: the "
+            "chain is stopped, so that it cannot go round for ever."
         )
     return depth
 

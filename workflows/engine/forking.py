@@ -11,13 +11,14 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 
 from workflows import clock, queue
-from workflows.errors import IllegalTransition, NotForTokens, UnknownTask
+from workflows.errors import IllegalTransition, UnknownTask
 from workflows.graph import routing
+from workflows.graph.rerunning import entry as token_entry
 from workflows.graph.shape import REMOVED, Graph
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
 
-from . import events, graphs, inputs, interventions, transitions
+from . import events, graphs, inputs, interventions, rerunning, tokens, transitions
 
 COPIED = ("input", "output", "attempt", "agent_key", "started_at", "finished_at")
 
@@ -35,18 +36,20 @@ def rerun_from(
 
     Its variables are those with which the step began, overlaid by `variables`. The execution itself
     only gets an audit row that names the fork; asking again with one `idempotency_key` gives the
-    same fork. Raises UnknownTask, IllegalTransition when the step has never had its turn,
-    InvalidInput, NotForTokens. Refusals are recorded.
+    same fork. The fork of a token graph has one token, at this step (its last visit), in new scopes
+    around it; at joins behind it waits what other paths had brought. Raises UnknownTask,
+    IllegalTransition when the step has never had its turn, InvalidInput, CannotRerun. Refusals are
+    recorded.
     """
     inputs.check(variables or {})
     with interventions.locked(execution_id, "rerun_from", by=by, reason=reason) as origin:
-        if origin.marking is not None:
-            raise NotForTokens()
-        task = origin.tasks.filter(key=task_key).first()
+        task = origin.tasks.filter(key=task_key).order_by("-pk").first()
         if task is None:
             raise UnknownTask(f"There is no step “{task_key}” in {origin}.")
         if (earlier := _earlier(origin, idempotency_key)) is not None:
             return earlier
+        if origin.marking is not None:
+            return _token_fork(origin, task, variables or {}, by, reason, idempotency_key)
         past = _past(origin, task)
         is_gone = past.graph.nodes[task.node].kind == REMOVED
         if is_gone or not may_rerun_from(task) or past.waits_on(task.node):
@@ -56,9 +59,10 @@ def rerun_from(
 
 
 def variables_before(origin: Execution, task: Task) -> dict[str, Any]:
-    """The variables with which the step began, as a fork from it would. Raises NotForTokens."""
+    """The variables with which the step began, as a fork from it would. Raises CannotRerun."""
     if origin.marking is not None:
-        raise NotForTokens()
+        rerunning.check(origin, task)
+        return rerunning.history(origin, task).variables
     return _past(origin, task).variables
 
 
@@ -75,6 +79,13 @@ def may_rerun_from(task: Task) -> bool:
     if task.state in (State.PENDING, State.CANCELLED):
         return task.waits_on == 0 or task.attempt > 0
     return True
+
+
+def rerunnable(origin: Execution, tasks: Iterable[Task]) -> set[int]:
+    """The ids of those among its tasks that a fork can begin at, as far as their rows tell."""
+    if origin.marking is not None:
+        return rerunning.rerunnable(origin, tasks)
+    return {task.pk for task in tasks if may_rerun_from(task)}
 
 
 @dataclass
@@ -165,11 +176,15 @@ def _forked(
 ) -> Execution:
     said = {"reason": reason} if reason else {}
     link = {"forked_from": origin.pk, "from_step": task.key, **said}
-    fork = _started(origin, past, by, link, idempotency_key)
+    fork = _started(origin, past.variables, by, link, idempotency_key)
     who = transitions.actor(by)
     entries = [entry for kept in past.kept.values() for entry in _copied(fork, kept, past, who)]
     entries += _open(fork, past, who)
     entries.append(_entry(origin, who, {"fork": fork.pk, "from_step": task.key, **said}))
+    return _told(origin, fork, entries)
+
+
+def _told(origin: Execution, fork: Execution, entries: list[transitions.Entry]) -> Execution:
     transitions.record(entries)
     transitions.doorbell([origin.pk, fork.pk], work=True)
     events.publish(
@@ -180,16 +195,36 @@ def _forked(
     return fork
 
 
+def _token_fork(
+    origin: Execution,
+    task: Task,
+    variables: Mapping[str, Any],
+    by: AbstractBaseUser | None,
+    reason: str,
+    idempotency_key: str | None,
+) -> Execution:
+    rerunning.check(origin, task)
+    graph, known = graphs.of(origin.version_id), rerunning.history(origin, task)
+    entry = token_entry(graph, task.node)
+    came = rerunning.came(graph, entry, known)
+    said = {"reason": reason} if reason else {}
+    link = {"forked_from": origin.pk, "from_step": task.key, **said}
+    fork = _started(origin, {**known.variables, **variables}, by, link, idempotency_key)
+    tokens.begin_within(fork.pk, entry, came)
+    named = {"fork": fork.pk, "from_step": task.key, **said}
+    return _told(origin, fork, [_entry(origin, transitions.actor(by), named)])
+
+
 def _started(
     origin: Execution,
-    past: Past,
+    variables: dict[str, Any],
     by: AbstractBaseUser | None,
     link: dict[str, Any],
     idempotency_key: str | None,
 ) -> Execution:
     run = {
         "input": origin.input,
-        "variables": past.variables,
+        "variables": variables,
         "idempotency_key": idempotency_key or None,
         "requested_by": by.pk if by is not None else None,
         "priority": origin.priority,
@@ -198,7 +233,7 @@ def _started(
         "data": {
             "workflow": origin.workflow.key,
             "version": origin.version.number,
-            "variables": past.variables,
+            "variables": variables,
             **link,
         },
     }

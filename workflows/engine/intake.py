@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -13,7 +14,7 @@ from workflows import clock
 from workflows.errors import InvalidInput
 from workflows.models import Event, Execution, Firing, Trigger
 
-from . import firing, starting, transitions
+from . import firing, starting, starts, transitions
 from .trigger_settings import name_problem
 
 MAX_KEY = 200  # characters
@@ -31,9 +32,7 @@ def publish_event(
     The same `key` again starts nothing more and gives the same executions. Raises InvalidInput for
     a bad name, key or payload; what a single trigger says against it is in the event's firings.
     """
-    event = receive_event(name, payload, key=key, by=by)
-    started = event.firings.filter(execution__isnull=False).order_by("pk")
-    return [one.execution for one in started.select_related("execution") if one.execution]
+    return _started_by(receive_event(name, payload, key=key, by=by))
 
 
 def receive_event(
@@ -50,10 +49,54 @@ def receive_event(
     """
     given = _checked(name, payload or {}, key)
     event = _taken_in(name, given, key or None, by)
+    _fire(event)
+    return event
+
+
+def receive_sent(
+    kind: str, name: str, payload: dict[str, Any], *, by: Any, origin: int | None = None
+) -> list[Trigger]:
+    """A message or signal has been sent, or conditions are to be looked at: who begins with it.
+
+    In the caller's transaction; after its commit they are started. `origin`: the execution that
+    has sent it. A paused trigger is told of, as one that did not start.
+    """
+    found = starts.waiting(kind, name)
+    if found:
+        event = _insert(
+            name, payload, None, by, found, firing.depth_behind(origin) if origin else 0
+        )
+        transaction.on_commit(partial(_fire, event), robust=True)
+    return found
+
+
+def evaluate_conditions(
+    variables: Mapping[str, Any], *, by: AbstractBaseUser | None = None
+) -> list[Execution]:
+    """Start every workflow with a conditional start whose condition holds over `variables`.
+
+    They are the input of what is started. Raises InvalidInput.
+    """
+    starting.check_input({}, dict(variables))
+    given = transitions.storable(dict(variables))
+    found = starts.waiting("conditional", "")
+    if not found:
+        return []
+    with transaction.atomic():
+        event = _insert("conditions", given, None, by, found, 0)
+    _fire(event)
+    return _started_by(event)
+
+
+def _fire(event: Event) -> None:
     waiting = event.firings.filter(outcome=Firing.Outcome.WAITING).order_by("pk")
     for pk in list(waiting.values_list("pk", flat=True)):
         firing.fire(pk)
-    return event
+
+
+def _started_by(event: Event) -> list[Execution]:
+    started = event.firings.filter(execution__isnull=False).order_by("pk")
+    return [one.execution for one in started.select_related("execution") if one.execution]
 
 
 def _checked(name: Any, payload: Any, key: Any) -> dict[str, Any]:
@@ -79,13 +122,18 @@ def _taken_in(
         return earlier
     try:
         with transaction.atomic():
-            return _insert(name, payload, key, by)
+            return _insert(name, payload, key, by, _waiting_for(name), 0)
     except IntegrityError:
         return Event.objects.get(name=name, key=key)
 
 
 def _insert(
-    name: str, payload: dict[str, Any], key: str | None, by: AbstractBaseUser | None
+    name: str,
+    payload: dict[str, Any],
+    key: str | None,
+    by: AbstractBaseUser | None,
+    waiting: list[Trigger],
+    depth: int,
 ) -> Event:
     now = clock.now()
     event = Event.objects.create(
@@ -98,9 +146,10 @@ def _insert(
                 workflow_id=trigger.workflow_id,
                 key=f"key:{key}" if key else f"event:{event.pk}",
                 event=event,
+                depth=depth,
                 created_at=now,
             )
-            for trigger in _waiting_for(name)
+            for trigger in waiting
         ],
         ignore_conflicts=True,
     )

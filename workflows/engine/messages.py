@@ -1,7 +1,8 @@
 """Carries between executions: messages, signals, calls of workflows and their answers.
 
 Each is a row that was written with the step it came from. Whoever deletes the row carries it out in
-the same transaction, so it happens once, after a crash too: the sweep finds what is left.
+the same transaction, so it happens once, after a crash too: the sweep finds what is left. What is
+for an execution that has failed waits until somebody retries it.
 """
 
 from __future__ import annotations
@@ -11,13 +12,13 @@ import threading
 from collections.abc import Mapping
 from typing import Any
 
-from django.contrib.auth.models import AbstractBaseUser
+from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import DatabaseError, transaction
 
 from workflows.errors import InvalidInput, UnknownExecution, WorkflowError
 from workflows.models import Delivery, Execution, State, Subscription, Task
 
-from . import buffering, deliveries, executions, starting, tokens, transitions
+from . import buffering, deliveries, executions, intake, starting, tokens, transitions
 
 log = logging.getLogger(__name__)
 TTL = 3_600.0  # seconds that an early message is kept, unless it says otherwise
@@ -34,15 +35,16 @@ def publish_message(
     ttl: float = TTL,
     by: AbstractBaseUser | None = None,
 ) -> bool:
-    """Send a message to the one execution that waits for it under `key`; True if one does.
+    """Send a message to the one execution that waits for it under `key`; True if one takes it.
 
-    Else it is kept for `ttl` seconds. Raises InvalidInput.
+    Else the workflow that begins with it is started (True), else it is kept for `ttl` seconds
+    (BPMN 2.0, 13.5.1). Raises InvalidInput.
     """
     given = _checked(name, payload)
     if not 0 <= ttl <= 365 * 86_400:
         raise InvalidInput([f"ttl is {ttl!r}; seconds from 0 to a year were expected"])
     with transaction.atomic():
-        is_awaited = _correlate(name, str(key), given, ttl)
+        is_awaited = _correlate(name, str(key), given, ttl, by=by)
         _record("message.published", name, by, key=str(key), is_awaited=is_awaited)
     return is_awaited
 
@@ -50,10 +52,13 @@ def publish_message(
 def publish_signal(
     name: str, payload: Mapping[str, Any] | None = None, *, by: AbstractBaseUser | None = None
 ) -> int:
-    """Send a signal to everyone who waits for it now; how many do. Raises InvalidInput."""
+    """Send a signal to everyone who waits for it now; how many do, those that it starts included.
+
+    Raises InvalidInput.
+    """
     given = _checked(name, payload)
     with transaction.atomic():
-        count = _broadcast(name, given)
+        count = _broadcast(name, given, by=by)
         _record("signal.published", name, by, waiting=count)
     return count
 
@@ -71,7 +76,8 @@ def deliver_due() -> int:
 
 def _deliver() -> int:
     done, last = 0, 0
-    while rows := list(Delivery.objects.filter(pk__gt=last).order_by("pk")[:BATCH]):
+    waiting = Delivery.objects.filter(held_for=None)
+    while rows := list(waiting.filter(pk__gt=last).order_by("pk")[:BATCH]):
         for row in rows:
             last = row.pk
             try:
@@ -86,6 +92,8 @@ def _deliver() -> int:
 def _carry(row: Delivery) -> bool:
     with transaction.atomic():
         execution = _locked(row)
+        if execution is not None and execution.state == State.FAILED:
+            return bool(Delivery.objects.filter(pk=row.pk).update(held_for=execution.pk))
         if not Delivery.objects.filter(pk=row.pk).delete()[0]:
             return False
         _carry_out(row, execution)
@@ -107,9 +115,10 @@ def _carry_out(row: Delivery, execution: Execution | None) -> None:
     data = row.data
     match row.kind:
         case Delivery.Kind.MESSAGE:
-            _correlate(data["name"], data["key"], data["payload"], data.get("ttl", TTL))
+            sender = _sender(row)
+            _correlate(data["name"], data["key"], data["payload"], data.get("ttl", TTL), **sender)
         case Delivery.Kind.SIGNAL:
-            _broadcast(data["name"], data["payload"])
+            _broadcast(data["name"], data["payload"], **_sender(row))
         case Delivery.Kind.CANCEL:
             _cancel_called(data["task"])
         case Delivery.Kind.EVENT if execution is not None:
@@ -120,26 +129,44 @@ def _carry_out(row: Delivery, execution: Execution | None) -> None:
             _answer(row, data)
 
 
-def _correlate(name: str, key: str, payload: dict[str, Any], ttl: float) -> bool:
+def _sender(row: Delivery) -> dict[str, Any]:
+    """Whoever asked for the execution that sends something asks for what that starts, too."""
+    if row.data.get("by") is not None:
+        return {"by": User.objects.filter(pk=row.data["by"]).first(), "origin": row.execution_id}
+    origin = Execution.objects.filter(pk=row.execution_id or 0).select_related("requested_by")
+    execution = origin.first()
+    return {"by": execution and execution.requested_by, "origin": row.execution_id}
+
+
+def _correlate(
+    name: str, key: str, payload: dict[str, Any], ttl: float, *, by: Any, origin: int | None = None
+) -> bool:
     buffering.lock(name, key)
     waiting = Subscription.objects.filter(kind=Subscription.Kind.MESSAGE, name=name, key=key)
     first = waiting.order_by("pk").first()
     if first is not None:
-        _post_event(first, payload, ttl)
-    elif ttl > 0:
+        _post_event(first, payload, ttl, by, origin)
+        return True
+    begun = intake.receive_sent("message", name, payload, by=by, origin=origin)
+    if any(not trigger.is_paused for trigger in begun):
+        return True
+    if ttl > 0:
         buffering.keep(name, key, payload, ttl)
-    return first is not None
+    return False
 
 
-def _broadcast(name: str, payload: dict[str, Any]) -> int:
+def _broadcast(name: str, payload: dict[str, Any], *, by: Any, origin: int | None = None) -> int:
     waiting = Subscription.objects.filter(kind=Subscription.Kind.SIGNAL, name=name)
     found = list(waiting.order_by("pk"))
     for one in found:
-        _post_event(one, payload, 0)
-    return len(found)
+        _post_event(one, payload, 0, by, origin)
+    begun = intake.receive_sent("signal", name, payload, by=by, origin=origin)
+    return len(found) + sum(not trigger.is_paused for trigger in begun)
 
 
-def _post_event(waiter: Subscription, payload: dict[str, Any], ttl: float) -> None:
+def _post_event(
+    waiter: Subscription, payload: dict[str, Any], ttl: float, by: Any, origin: int | None
+) -> None:
     data = {
         "execution": waiter.execution_id,
         "handler": waiter.handler,
@@ -148,6 +175,8 @@ def _post_event(waiter: Subscription, payload: dict[str, Any], ttl: float) -> No
         "key": waiter.key,
         "payload": payload,
         "ttl": ttl,
+        "by": by and by.pk,
+        "origin": origin,
     }
     deliveries.post([(Delivery.Kind.EVENT, None, data)])
 
@@ -157,9 +186,9 @@ def _happen(execution: Execution, data: dict[str, Any]) -> None:
     if tokens.fire(execution, data["handler"], data["payload"]):
         transitions.doorbell([execution.pk], work=True)
     elif data["kind"] == Subscription.Kind.MESSAGE:
-        again = {name: data[name] for name in ("name", "key", "payload", "ttl")}
+        again = {name: data.get(name) for name in ("name", "key", "payload", "ttl", "by")}
         Subscription.objects.filter(execution=execution, handler=data["handler"]).delete()
-        deliveries.post([(Delivery.Kind.MESSAGE, execution.pk, again)])
+        deliveries.post([(Delivery.Kind.MESSAGE, data.get("origin"), again)])
 
 
 def _call(caller: Execution, data: dict[str, Any]) -> None:

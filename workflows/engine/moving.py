@@ -8,13 +8,21 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 
 from workflows import clock
-from workflows.errors import CannotMove, IllegalTransition, NotForTokens, UnknownVersion
+from workflows.errors import CannotMove, IllegalTransition, UnknownVersion
 from workflows.graph import moving
 from workflows.graph.shape import REMOVED
 from workflows.models import Execution, State, Task, Version
 from workflows.models.runs import task_id
 
-from . import executions, forking, graphs, interventions, templates, transitions
+from . import (
+    executions,
+    forking,
+    graphs,
+    interventions,
+    templates,
+    token_moving,
+    transitions,
+)
 
 
 def move_to_version(
@@ -28,8 +36,9 @@ def move_to_version(
     """Go on with version `number`; `mapping`: present key -> new key, "" for none, else by name.
 
     What has completed keeps its result, what waits keeps waiting, what is new and due starts.
-    Raises UnknownVersion, NotForTokens, IllegalTransition when it has ended, CannotMove with every
-    problem.
+    In a token graph tokens and events keep their place: what is waited for in the same words keeps
+    its time, other words are waited for anew.
+    Raises UnknownVersion, IllegalTransition when it has ended, CannotMove with every problem.
     Refusals are recorded.
     """
     with interventions.locked(execution_id, "move_to_version", by=by, reason=reason) as execution:
@@ -62,12 +71,12 @@ def _newer(execution: Execution, number: int) -> Version:
     version = versions.filter(number=number, number__gt=execution.version.number).first()
     if version is None:
         raise UnknownVersion(f"There is no version {number} that is newer than this execution's.")
-    if execution.marking is not None or not graphs.of(version.pk).is_plain:
-        raise NotForTokens()
     return version
 
 
 def _plan(execution: Execution, version: Version, mapping: Mapping[str, str]) -> moving.Plan:
+    if execution.marking is not None or not graphs.of(version.pk).is_plain:
+        return token_moving.plan(execution, version, mapping)
     tasks = list(execution.tasks.order_by("pk"))
     went_to = forking.ways_taken(execution, tasks)
     return moving.plan(
@@ -100,6 +109,11 @@ def _carry_out(
     mapping: Mapping[str, str],
 ) -> None:
     arranged = _arranged_version(version, found)
+    if execution.marking is not None:
+        entry = _entry(execution, version, found, who, reason, mapping)
+        executions.written(execution, [entry])
+        token_moving.carry_out(execution, arranged, found, by=who)
+        return
     tasks = list(execution.tasks.order_by("pk"))
     entries = [_entry(execution, version, found, who, reason, mapping)]
     for task in tasks:

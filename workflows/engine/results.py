@@ -16,11 +16,15 @@ TICK_SECONDS = 1.0  # idle sessions look by themselves this often
 
 @dataclass(frozen=True, slots=True)
 class Completed:
-    """The step is done; `by` is set when a person and not its agent completed it."""
+    """The step is done; `by` is set when a person and not its agent completed it.
+
+    `told` is data for the audit.
+    """
 
     output: Mapping[str, Any]
     by: str | None = None
     reason: str = ""
+    told: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, slots=True)

@@ -9,7 +9,7 @@ from django.db import connection, transaction
 
 from workflows import clock
 from workflows.errors import InvalidDefinition
-from workflows.graph import cron
+from workflows.graph import recurrence
 from workflows.models import Firing, Trigger
 
 from . import transitions
@@ -85,16 +85,16 @@ def _fire(trigger: Trigger, now: datetime) -> None:
 
 
 def _latest(config: dict[str, Any], first: datetime, now: datetime) -> datetime:
-    return max(first, cron.latest(config["cron"], config["zone"], now) or first)
+    return max(first, recurrence.latest(config, now) or first)
 
 
 def _problem(config: dict[str, Any]) -> str:
     """What is wrong with the settings by now: zones come and go with the system's data."""
-    return cron.problem(str(config.get("cron"))) or cron.zone_problem(str(config.get("zone")))
+    return recurrence.problem(config)
 
 
 def _upcoming(config: dict[str, Any], after: datetime, count: int) -> list[datetime]:
-    return [] if _problem(config) else cron.upcoming(config["cron"], config["zone"], after, count)
+    return [] if _problem(config) else recurrence.upcoming(config, after, count)
 
 
 def _now() -> datetime:

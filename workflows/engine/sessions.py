@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import socket
+from collections.abc import Iterable
 
 from django.conf import settings
 from django.db import connection, transaction
@@ -97,6 +98,15 @@ def _take_back(session_id: int) -> int:
         if tasks:
             transitions.doorbell([task.execution_id for task in tasks], work=True)
     return len(tasks)
+
+
+def often_lost(works: Iterable[claiming.Work]) -> set[int]:
+    """The tasks that were lost with their worker once and again, so that they may be the reason."""
+    again = [work.task_id for work in works if work.attempt > 2]
+    if not again:
+        return set()
+    lost = Task.objects.filter(pk__in=again, error_kind=LOST)
+    return set(lost.values_list("pk", flat=True))
 
 
 def _lost(task: Task) -> advancing.Broken:

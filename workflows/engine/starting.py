@@ -14,7 +14,7 @@ from workflows import queue
 from workflows.errors import InvalidInput, UnknownWorkflow
 from workflows.models import Execution, Priority, Version, Workflow
 
-from . import admission, events, graphs, tokens, transitions
+from . import admission, events, graphs, starts, tokens, transitions
 
 
 def start_workflow(
@@ -25,16 +25,24 @@ def start_workflow(
     idempotency_key: str | None = None,
     priority: int | None = None,
     cause: Mapping[str, Any] | None = None,
+    start: str | None = None,
 ) -> Execution:
     """Start the published version of a workflow.
 
     Starting again with the same `idempotency_key` gives the same execution. An explicit `priority`
     (1 LOW … 4 CRITICAL) holds for all its tasks. `cause` is what starts it where no person does,
-    for the audit; `by` is then only who asked for it. Raises UnknownWorkflow, IntakePaused,
-    InvalidInput.
+    for the audit; `by` is then only who asked for it. `start` names the start event whose path
+    begins, with the input as what the event has brought; without it, the process begins where no
+    event does, else at its only start. Raises UnknownWorkflow, IntakePaused, InvalidInput.
     """
     return start_once(
-        key, input, by=by, idempotency_key=idempotency_key, priority=priority, cause=cause
+        key,
+        input,
+        by=by,
+        idempotency_key=idempotency_key,
+        priority=priority,
+        cause=cause,
+        start=start,
     )[0]
 
 
@@ -46,6 +54,7 @@ def start_once(
     idempotency_key: str | None = None,
     priority: int | None = None,
     cause: Mapping[str, Any] | None = None,
+    start: str | None = None,
 ) -> tuple[Execution, bool]:
     """As `start_workflow`; and whether it was this call that started it."""
     workflow, version = _published(key)
@@ -55,11 +64,14 @@ def start_once(
     given = dict(input or {})
     check_input(graphs.of(version.pk).input_schema, given)
     admission.check(workflow, by)
+    at = starts.place(graphs.of(version.pk), key, start)
     run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
+    if at is not None:
+        run["data"] |= {"start": graphs.of(version.pk).nodes[at].key}
     if cause is not None:
         run |= {"actor": transitions.SYSTEM, "data": {**run["data"], "cause": dict(cause)}}
     try:
-        return _insert(workflow, version, run), True
+        return _insert(workflow, version, run, at=at), True
     except IntegrityError:
         earlier = _earlier(workflow, idempotency_key)
         if earlier is None:
@@ -82,10 +94,11 @@ def start_called(
         version = found
     given = dict(input)
     check_input(graphs.of(version.pk).input_schema, given)
+    at = starts.place(graphs.of(version.pk), key, None)
     explicit = (caller.marking or {}).get("priority")
     run = _run(workflow, version, given, caller.requested_by, None, explicit)
     run["data"] |= {"called_by": task_id}
-    return _insert(workflow, version, run, task_id)
+    return _insert(workflow, version, run, task_id, at=at)
 
 
 def check_input(schema: Mapping[str, Any], given: Any) -> None:
@@ -151,7 +164,12 @@ def _run(
 
 
 def _insert(
-    workflow: Workflow, version: Version, run: dict[str, Any], parent_task: int | None = None
+    workflow: Workflow,
+    version: Version,
+    run: dict[str, Any],
+    parent_task: int | None = None,
+    *,
+    at: int | None = None,
 ) -> Execution:
     with transaction.atomic():
         execution_id = transitions.start_if_open(version.pk, run)
@@ -160,7 +178,7 @@ def _insert(
         if parent_task is not None:
             Execution.objects.filter(pk=execution_id).update(parent_task=parent_task)
         if not graphs.of(version.pk).is_plain:
-            tokens.begin(execution_id, run["explicit"])
+            tokens.begin(execution_id, run["explicit"], at)
         transitions.doorbell([execution_id], work=True)
         events.publish(
             "workflow_started", {"execution_id": execution_id, "workflow_id": workflow.key}

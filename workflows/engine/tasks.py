@@ -28,6 +28,7 @@ from . import (
     advancing,
     approvals,
     claiming,
+    deliveries,
     events,
     executions,
     graphs,
@@ -144,6 +145,7 @@ def finish(
         tokens.conclude(execution)
     elif had_failed:
         transitions.end(execution.pk)
+        deliveries.carry()
     execution.refresh_from_db()
     task.refresh_from_db()
     if task.state == State.FAILED:
@@ -237,6 +239,7 @@ def _plain(execution: Execution, task: Task, new: str, who: str, reason: str) ->
         Execution.objects.filter(pk=execution.pk).update(open_tasks=F("open_tasks") + change)
     if change < 0:
         transitions.end(execution.pk)
+        deliveries.carry()
 
 
 def _change_of_open_tasks(task: Task, new: str) -> int:

@@ -118,7 +118,7 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         approvals.cancel_open(execution_id)
         execution.refresh_from_db()
         if execution.state == State.RUNNING:
-            execution.tasks.filter(is_ready=True).update(is_ready=False)
+            tokens.hold(execution)
             tokens.answer_caller(execution, kind, error)
             executions.written(
                 execution,

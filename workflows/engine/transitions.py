@@ -11,7 +11,7 @@ from collections import defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
-from dataclasses import asdict, dataclass, replace
+from dataclasses import dataclass, fields, replace
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
@@ -23,6 +23,15 @@ from workflows.models import AgentSlot, AuditHead, Execution, Task
 from workflows.models.states import is_allowed
 
 SYSTEM = "system"
+TAKEN_UP = (
+    "id",
+    "workflow_id",
+    "version_id",
+    "state",
+    "parent_task",
+    "variables",
+    "marking",
+)
 LIVE_CHANNEL, WORK_CHANNEL = "signalbox_live", "signalbox_work"
 
 _token: ContextVar[str] = ContextVar("token", default="")
@@ -44,6 +53,9 @@ class Entry:
     agent_id: str | None = None
     lease_token: int | None = None
     data: Mapping[str, Any] | None = None
+
+
+ENTRY = tuple(item.name for item in fields(Entry) if item.name != "data")
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,6 +132,20 @@ def move(
     return _entry_of(subject, old, new, by=by, told={**_reason(reason), **(told or {})})
 
 
+def foreseen(
+    subject: Execution, new: str, *, by: str, told: Mapping[str, Any] | None = None
+) -> Entry:
+    """The audit row of a legal transition of a locked execution that `advance_tokens` will write.
+
+    The subject itself says the new state from now on. Raises IllegalTransition.
+    """
+    old = subject.state
+    if not is_allowed(old, new):
+        raise IllegalTransition(old, new, str(subject))
+    subject.state = new
+    return _entry_of(subject, old, new, by=by, told=told or {})
+
+
 def lock_all(execution_ids: Iterable[int]) -> None:
     """Lock executions in the order of their ids, the one order in which they are ever locked."""
     wanted = sorted(set(execution_ids))
@@ -137,9 +163,7 @@ def with_data(entry: Entry, **more: Any) -> Entry:
 
 def record(entries: Iterable[Entry]) -> None:
     """Append audit rows in this transaction."""
-    rows = [asdict(entry) for entry in entries]
-    for row in rows:
-        row["data"] = _told(row["data"] or {})
+    rows = _rows(entries)
     if rows:
         _call("SELECT workflows_record(%s)", [_json(rows)])
 
@@ -187,15 +211,45 @@ def advance(
 ) -> list[Effect]:
     """One exchange with a session (None: a person's hand), as sql/advance.sql describes it."""
     rows = _call("SELECT * FROM workflows_advance(%s, %s, %s)", [session_id, _json(outcomes), want])
-    return [
-        Effect(*[*plain, _load(given), _load(seen), version])
-        for *plain, given, seen, version in rows
-    ]
+    return _effects(rows)
 
 
-def write_tokens(tasks: Sequence[Mapping[str, Any]], runs: Sequence[Mapping[str, Any]]) -> None:
-    """Insert the new tasks of locked token graphs and keep their markings; sql/write_tokens.sql."""
-    _call("SELECT workflows_write_tokens(%s, %s)", [_json(tasks), _json(runs)])
+def take_up(
+    session_id: int | None, task_ids: Sequence[int]
+) -> tuple[list[Execution], dict[int, int]]:
+    """The executions of tasks, locked, and the fences of the tasks that the session still runs.
+
+    Only what routing a token graph reads of them is read: sql/take_up.sql.
+    """
+    rows = _call("SELECT * FROM workflows_take_up(%s, %s)", [session_id, list(task_ids)])
+    executions, fences = [], dict[int, int]()
+    for *plain, seen, marking, held in rows:
+        known = dict(zip(TAKEN_UP, [*plain, _load(seen), _load(marking)], strict=True))
+        names = [item.attname for item in Execution._meta.concrete_fields if item.attname in known]
+        values = [known[name] for name in names]  # in the order of the model's fields
+        executions.append(Execution.from_db(connection.alias, names, values))
+        fences |= {int(pk): fence for pk, fence in (_load(held) or {}).items()}
+    return executions, fences
+
+
+def advance_tokens(
+    session_id: int | None,
+    outcomes: Sequence[Mapping[str, Any]],
+    tasks: Sequence[Mapping[str, Any]],
+    runs: Sequence[Mapping[str, Any]],
+    entries: Sequence[Entry],
+    want: int,
+) -> list[Effect]:
+    """Settle outcomes, write what moved in locked token graphs, record it and lend what is next.
+
+    sql/advance_tokens.sql. Raises StaleState when an outcome's task has moved on.
+    """
+    given = [_json(one) for one in (outcomes, tasks, runs, _rows(entries))]
+    sql = "SELECT * FROM workflows_advance_tokens(%s, %s, %s, %s, %s, %s)"
+    effects = _effects(_call(sql, [session_id, *given, want]))
+    if any(effect.what == "refused" for effect in effects):
+        raise StaleState()
+    return effects
 
 
 def move_tasks(moves: Sequence[Mapping[str, Any]]) -> None:
@@ -237,6 +291,13 @@ def age(minutes: float, limit: int) -> int:
     return raised
 
 
+def _effects(rows: Iterable[Any]) -> list[Effect]:
+    return [
+        Effect(*[*plain, _load(given), _load(seen), version])
+        for *plain, given, seen, version in rows
+    ]
+
+
 def _reason(reason: str) -> dict[str, Any]:
     return {"reason": reason} if reason else {}
 
@@ -267,6 +328,13 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, told: Mapping[str,
         new_state=new,
         data=told,
     )
+
+
+def _rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:
+    return [
+        {name: getattr(entry, name) for name in ENTRY} | {"data": _told(entry.data or {})}
+        for entry in entries
+    ]
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> str:

@@ -11,7 +11,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any
 
 from workflows.errors import InvalidDefinition, InvalidExpression
-from workflows.graph import cron, expressions
+from workflows.graph import cron, expressions, recurrence
 from workflows.graph.validation import Problem
 from workflows.models import Trigger, Workflow
 from workflows.models.definitions import KEY_PATTERN
@@ -25,6 +25,7 @@ DEFAULTS: dict[str, dict[str, Any]] = {
     Kind.WORKFLOW_END: {"workflow": "", "states": ["completed"], "filter": "", "mapping": {}},
 }
 MARKS = {"event": Kind.EVENT, "cron": Kind.SCHEDULE, "workflow": Kind.WORKFLOW_END}
+OF_STARTS = frozenset({"start", "by", "at", "cycle", "duration", "since"})  # see starts.py
 MAX_NAME = 100  # characters
 
 
@@ -50,11 +51,12 @@ def read(given: str | Mapping[str, Any]) -> tuple[str, dict[str, Any]]:
 
 def problems(kind: str, config: Mapping[str, Any]) -> list[Problem]:
     """Everything that is wrong with a config; each names its field."""
+    of_starts = OF_STARTS if config.get("start") else frozenset()
     found = [
         Problem("", name, f"“{name}” is no setting of a trigger of this kind; "
                 f"these are: {', '.join(DEFAULTS[kind])}.")
         for name in config
-        if name not in DEFAULTS[kind]
+        if name not in DEFAULTS[kind] and name not in of_starts
     ]  # fmt: skip
     found += {
         Kind.EVENT.value: _event,
@@ -76,11 +78,16 @@ def name_problem(name: Any) -> str:
 
 
 def _event(config: Mapping[str, Any]) -> list[Problem]:
+    if config.get("start"):  # the name of a message or signal, checked with the process
+        return []
     message = name_problem(config.get("event"))
     return [Problem("", "event", message)] if message else []
 
 
 def _schedule(config: Mapping[str, Any]) -> list[Problem]:
+    if config.get("start"):
+        message = recurrence.problem(config)
+        return [Problem("", "cron", message)] if message else []
     found = [
         ("cron", cron.problem(str(config.get("cron", "")))),
         ("zone", cron.zone_problem(str(config.get("zone", "")))),

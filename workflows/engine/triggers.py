@@ -10,10 +10,11 @@ from django.db import transaction
 
 from workflows import clock
 from workflows.errors import InvalidDefinition, UnknownTrigger, UnknownWorkflow, WrongState
+from workflows.graph.shape import Graph
 from workflows.graph.validation import Problem
 from workflows.models import Trigger, Workflow
 
-from . import schedules, transitions, trigger_settings
+from . import schedules, starts, transitions, trigger_settings
 
 
 def register_trigger(
@@ -43,7 +44,8 @@ def define(workflow: Workflow, items: Any, *, by: AbstractBaseUser | None) -> No
     every problem.
     """
     wanted = _read(items)
-    known = list(workflow.starters.filter(is_defined=True).order_by("pk"))
+    listed = workflow.starters.filter(is_defined=True, config__start__isnull=True)
+    known = list(listed.order_by("pk"))
     for item, kind, config in wanted:
         present = next((one for one in known if _is_the_same(one, kind, config)), None)
         if present is not None:
@@ -74,7 +76,7 @@ def name_events(workflow: Workflow, names: Iterable[str], *, by: AbstractBaseUse
     What people have set on those that stay, filter, mapping and pause, stays too.
     """
     wanted = set(names)
-    present = list(workflow.starters.filter(kind=Trigger.Kind.EVENT))
+    present = list(workflow.starters.filter(kind=Trigger.Kind.EVENT, config__start__isnull=True))
     for trigger in present:
         if trigger.is_defined and trigger.config.get("event") not in wanted:
             _delete(trigger, by)
@@ -82,6 +84,23 @@ def name_events(workflow: Workflow, names: Iterable[str], *, by: AbstractBaseUse
         kind, config = trigger_settings.read(name)
         made = _create(workflow, kind, config, None, is_defined=True)
         _record("trigger.created", made, by, kind=kind, config=config)
+
+
+def define_starts(workflow: Workflow, graph: Graph, *, by: AbstractBaseUser | None) -> None:
+    """A trigger for each event that begins the version, and none for those of earlier versions.
+
+    What people have set on one that stays, filter, mapping and pause, stays too.
+    """
+    known = list(workflow.starters.filter(config__start__isnull=False).order_by("pk"))
+    for kind, config in starts.wanted(graph):
+        present = next((one for one in known if _is_the_start(one, kind, config)), None)
+        if present is not None:
+            known.remove(present)
+            continue
+        made = _create(workflow, kind, config, None, is_defined=True)
+        _record("trigger.created", made, by, kind=kind, config=config)
+    for left in known:
+        _delete(left, by)
 
 
 def pause(trigger_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Trigger:
@@ -134,6 +153,16 @@ def _read(items: Any) -> list[tuple[str | Mapping[str, Any], str, dict[str, Any]
 def _is_the_same(trigger: Trigger, kind: str, config: Mapping[str, Any]) -> bool:
     """Whether it is the one that a definition means: of its kind, about the same thing."""
     return trigger.kind == kind and trigger.subject == Trigger(kind=kind, config=config).subject
+
+
+def _is_the_start(trigger: Trigger, kind: str, config: Mapping[str, Any]) -> bool:
+    names = [name for name in ("start", "by", "zone") if name in config]
+    if any(trigger.config.get(name) != config[name] for name in names):
+        return False
+    is_conditional = config.get("by") == "conditional"
+    if is_conditional and trigger.config.get("filter") != config["filter"]:
+        return False
+    return _is_the_same(trigger, kind, config)
 
 
 def _create(

@@ -22,7 +22,7 @@ from .lookout import STALLED_SECONDS
 log = logging.getLogger(__name__)
 CHUNK = 100
 SLICE_SECONDS = 5.0  # short: canaries go through the same worker
-RING_EVERY = 20  # items, for the pages that watch
+GROUP = 20  # items that are carried out in one transaction, their executions locked meanwhile
 
 
 def work_off(seconds: float = SLICE_SECONDS) -> int:
@@ -113,53 +113,48 @@ def _next(batch: Batch) -> tuple[list[tuple[int, int | None]], int]:
 
 def _carry_out(batch: Batch, end: float) -> int:
     waiting = batch.items.filter(result=BatchItem.Result.WAITING).order_by("pk")
+    found = list(waiting.values_list("pk", flat=True)[:CHUNK])
     count = 0
-    for item_id in list(waiting.values_list("pk", flat=True)[:CHUNK]):
+    for place in range(0, len(found), GROUP):
         if time.monotonic() >= end:
             break
-        if not _one(batch, item_id):
-            continue
-        count += 1
-        if count % RING_EVERY == 0:
-            transitions.doorbell([], "batches")
+        count += _settled(batch, found[place : place + GROUP])
     return count
 
 
-def _one(batch: Batch, item_id: int) -> bool:
-    """One item; False when another worker has it or had it. What breaks it does not stop others."""
-    try:
-        return _settled(batch, item_id, None)
-    except (OperationalError, InterfaceError):
-        raise
-    except Exception:
-        log.exception("Item %s of batch %s broke.", item_id, batch.pk)
-        return _settled(batch, item_id, (BatchItem.Result.REFUSED, "It broke; see the log."))
-
-
-def _settled(batch: Batch, item_id: int, known: tuple[str, str] | None) -> bool:
-    """An item and its result in one transaction."""
-    with transaction.atomic():
-        waiting = BatchItem.objects.filter(pk=item_id, result=BatchItem.Result.WAITING)
-        item = waiting.select_for_update(skip_locked=True).first()
-        if item is None or not Batch.objects.filter(pk=batch.pk, finished_at=None).exists():
-            return False
-        item.result, item.message = known or _tried(batch, item)
-        item.finished_at = clock.now()
-        item.save(update_fields=["result", "message", "finished_at"])
-        column = "done" if item.result == BatchItem.Result.DONE else "refused"
+def _settled(batch: Batch, item_ids: list[int]) -> int:
+    """Some items and their results in one transaction; how many, without those of other workers."""
+    with transaction.atomic(), queue.gathered():
+        waiting = BatchItem.objects.filter(pk__in=item_ids, result=BatchItem.Result.WAITING)
+        items = list(waiting.select_for_update(skip_locked=True).order_by("pk"))
+        if not items or not Batch.objects.filter(pk=batch.pk, finished_at=None).exists():
+            return 0
+        transitions.lock_all(item.execution_id for item in items)
+        for item in items:
+            item.result, item.message = _tried(batch, item)
+            item.finished_at = clock.now()
+        BatchItem.objects.bulk_update(items, ["result", "message", "finished_at"])
+        done = sum(item.result == BatchItem.Result.DONE for item in items)
         Batch.objects.filter(pk=batch.pk).update(
-            **{column: F(column) + 1, "touched_at": item.finished_at}
+            done=F("done") + done, refused=F("refused") + len(items) - done, touched_at=clock.now()
         )
-    return True
+        transitions.doorbell([], "batches")
+    return len(items)
 
 
 def _tried(batch: Batch, item: BatchItem) -> tuple[str, str]:
+    """What came of one item: each verb undoes all that it did, and only that, when it cannot."""
     reason = f"{batch.reason} (batch {batch.pk})".strip()
     only = {"task_id": item.task_id} if item.task_id is not None else {}
     try:
         VERBS[batch.verb](item.execution_id, by=batch.created_by, reason=reason, **only)
     except WorkflowError as error:
         return BatchItem.Result.REFUSED, str(error)
+    except (OperationalError, InterfaceError):
+        raise
+    except Exception:
+        log.exception("Item %s of batch %s broke.", item.pk, batch.pk)
+        return BatchItem.Result.REFUSED, "It broke; see the log."
     return BatchItem.Result.DONE, ""
 
 

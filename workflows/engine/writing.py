@@ -36,8 +36,9 @@ LIVE = frozenset({State.PENDING, State.RUNNING, State.PAUSED})
 class Run:
     """An execution of a token graph in hand: locked, with what has moved and is still to write.
 
-    `reported` are the tasks whose results the database has settled already. `failure` says why the
-    execution fails.
+    `reported` are the tasks whose results the database settles by itself; `closed` counts those of
+    them that are over. `states` are those that the execution comes to, from the first on. `failure`
+    says why it fails.
     """
 
     execution: Execution
@@ -48,7 +49,17 @@ class Run:
     moves: list[moves.Move] = field(default_factory=list)
     assigned: dict[str, Any] = field(default_factory=dict)
     reported: set[int] = field(default_factory=set)
+    closed: int = 0
+    states: list[str] = field(default_factory=list)
     failure: str = ""
+
+    def __post_init__(self) -> None:
+        self.states.append(self.execution.state)
+
+    def come_to(self, state: str, **told: Any) -> transitions.Entry:
+        """The execution comes to a state; the audit row."""
+        self.states.append(state)
+        return transitions.foreseen(self.execution, state, by=self.actor, told=told)
 
     def id_of(self, seq: int) -> int:
         return task_id(self.execution.pk, seq)
@@ -74,6 +85,7 @@ class Page:
         self.runs = runs
         self.rows: dict[int, Row] = {}
         self.entries: list[transitions.Entry] = []
+        self.opened: dict[int, int] = {}
         self.timers: dict[tuple[int, int], Timer] = {}
         self.subscriptions: dict[tuple[int, int], Subscription] = {}
         self.disarmed: set[tuple[int, int]] = set()
@@ -81,17 +93,27 @@ class Page:
         self.parcels: list[tuple[str, int | None, dict[str, Any]]] = []
         self._read()
 
-    def write(self) -> list[transitions.Entry]:
-        """Write everything; the audit rows are returned, recorded."""
-        opened = {run.execution.pk: self._fold(run) for run in self.runs}
+    def fold(self) -> list[transitions.Entry]:
+        """Go through the moves; the audit rows, still to be recorded."""
+        self.opened = {run.execution.pk: self._fold(run) for run in self.runs}
+        return self.entries
+
+    def write(
+        self,
+        session_id: int | None,
+        outcomes: Sequence[dict[str, Any]],
+        entries: Sequence[transitions.Entry],
+        want: int,
+    ) -> list[transitions.Effect]:
+        """Write what was folded, with a session's outcomes and the audit rows; what is lent."""
         self._let_go()
         self._move()
         fresh = [row.fields | {"state": row.at} for row in self.rows.values() if row.fields]
-        transitions.write_tokens(fresh, [_run(run, opened[run.execution.pk]) for run in self.runs])
+        runs = [_run(run, self.opened[run.execution.pk]) for run in self.runs]
+        lent = transitions.advance_tokens(session_id, outcomes, fresh, runs, entries, want)
         self._wait_for_events()
         deliveries.post(self.parcels)
-        transitions.record(self.entries)
-        return self.entries
+        return lent
 
     def _read(self) -> None:
         """The tasks that the moves name and that are there already."""
@@ -250,7 +272,7 @@ class Page:
                 task_id=host,
                 handler=move.handler,
                 due_at=_moment(move.due),
-                is_held=run.execution.state == State.PAUSED,
+                is_held=run.execution.state in (State.PAUSED, State.FAILED),
             )
         elif move.kind in Subscription.Kind.values:
             self.subscriptions[place] = Subscription(
@@ -336,11 +358,14 @@ def way(graph: Graph, node: int, move: moves.Completed) -> dict[str, Any]:
 
 
 def _run(run: Run, opened: int) -> dict[str, Any]:
+    was, *states = run.states
     return {
         "id": run.execution.pk,
         "marking": run.marking.to_json(),
-        "opened": opened,
+        "opened": opened - run.closed,
         "assigned": run.assigned or None,
+        **({"was": was, "error": run.failure} if states else {}),
+        **dict(zip(("first", "then"), states, strict=False)),
     }
 
 

@@ -2,24 +2,51 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.errors import InvalidExpression
 
-from . import events, expressions, gateways, loops, scopes, throwing
+from . import ad_hoc, events, expressions, gateways, loops, scopes, throwing
 from .game import MAX_PASSES, Game
 from .marking import BODY, INCIDENT, ROOT, STEP, UNDOING
 from .moves import Called, Completed, Ended, Failed
+from .rerunning import Entry
 from .shape import CALL, END, GATEWAYS, INCLUSIVE, PASS, START, THROW
 
 PASSED = GATEWAYS | {START, PASS}
 
 
-def begin(game: Game) -> None:
-    """Put the first tokens of the process on their way; raises InvalidExpression."""
+def begin(game: Game, at: int | None, payload: Mapping[str, Any]) -> None:
+    """Put the first tokens of the process on their way; raises InvalidExpression.
+
+    `at`: only that of the start whose event has happened (BPMN 2.0, 13.5.1).
+    """
     events.arm(game, ROOT, events.plans_within(game, None, game.variables))
-    _begin_scope(game, ROOT, None)
+    if at is None:
+        _begin_scope(game, ROOT, None)
+    else:
+        game.scope(ROOT).live += 1
+        gateways.split(game, at, ROOT, payload)
+
+
+def begin_within(game: Game, entry: Entry, came: Sequence[Mapping[int, Sequence[int]]]) -> None:
+    """A token at a node, in new scopes, and tokens at joins behind it; raises InvalidExpression."""
+    events.arm(game, ROOT, events.plans_within(game, None, game.variables))
+    scope = ROOT
+    for level, place in enumerate(entry.path):
+        gateways.set_down(game, scope, came[level])
+        seen = game.seen(scope)
+        around, within = (
+            events.plans_around(game, place, scope),
+            events.plans_within(game, place, seen),
+        )
+        game.scope(scope).live += 1
+        scope = game.open(place, scope)
+        events.arm(game, scope, [*around, *within])
+    gateways.set_down(game, scope, came[-1])
+    game.scope(scope).live += 1
+    enter(game, entry.node, scope)
 
 
 def arrive(game: Game, flow: int, scope: int) -> None:
@@ -64,6 +91,7 @@ def finish(game: Game, seq: int, output: Mapping[str, Any]) -> None:
     exits = () if is_instance else _exits(game, activity.node)
     seen = {**game.seen(seq), **assigned}
     flows = gateways.chosen(game.graph, activity.node, exits, seen, output)
+    is_enough = not is_instance and ad_hoc.is_enough(game, activity, assigned)
     if game.scope(seq).live if seq in game.marking.scopes else 0:
         scopes.clear(game, seq, "skipped")
     scopes.close(game, seq, is_done=True)
@@ -72,10 +100,15 @@ def finish(game: Game, seq: int, output: Mapping[str, Any]) -> None:
     if is_instance:
         _round(game, activity.scope, activity.index or 0, output)
         return
+    if activity.role == UNDOING and throwing.is_cancel(game, activity.node):
+        throwing.cancelled(game, activity.scope)
+        return
     if node.is_event_scope:
         game.scope(activity.scope).reacting -= 1
     game.send(flows, activity.scope)
     game.consume(activity.scope)
+    if is_enough and ad_hoc.closes(game, activity.scope):
+        settle(game, activity.scope, {})
 
 
 def repeat(game: Game, seq: int) -> None:
@@ -92,6 +125,8 @@ def emptied(game: Game, scope: int) -> None:
     """No token is left in a scope (or only event sub-processes are): it is done, or waits on."""
     within = game.marking.scopes.get(scope)
     if within is None or within.live != within.reacting or game.marking.ended:
+        return
+    if ad_hoc.is_offering(game, scope):
         return
     if within.reacting:
         events.disarm_reactions(game, scope)
@@ -179,8 +214,10 @@ def _begin(game: Game, seq: int, within: list[events.Plan], given: Mapping[str, 
 
 
 def _begin_scope(game: Game, seq: int, node: int | None) -> None:
-    beginnings = game.structure.beginnings.get(node, ())
     within = game.scope(seq)
+    if ad_hoc.is_offering(game, seq):
+        return
+    beginnings = game.structure.beginnings.get(node, ())
     within.live += len(beginnings)
     if not beginnings:
         game.emptied.append(seq)

@@ -3,25 +3,49 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 from workflows.errors import InvalidExpression
 
-from . import due, loops
+from . import due, loops, recurrence
 from .problems import Problem, of_expression, of_mapping
-from .shape import ACTIVITIES, BOUNDARY, CALL, CATCH, END, SCOPE, THROW, Graph, Node
+from .shape import (
+    ACTIVITIES,
+    BOUNDARY,
+    CALL,
+    CATCH,
+    DECISION,
+    END,
+    MULTIPLE,
+    SCOPE,
+    START,
+    THROW,
+    Graph,
+    Node,
+)
 
 WAITS = frozenset({"timer", "message", "signal", "conditional"})
-TYPES: dict[str, frozenset[str]] = {
-    CATCH: WAITS | {"link"},
+SENDS = frozenset({"message", "signal", "escalation", "compensate"})
+PARTS: dict[str, frozenset[str]] = {  # of a multiple event
+    START: WAITS,
+    CATCH: WAITS,
     BOUNDARY: WAITS | {"error", "escalation"},
     SCOPE: WAITS | {"error", "escalation"},
-    THROW: frozenset({"none", "message", "signal", "escalation", "compensate", "link"}),
-    END: frozenset({"none", "terminate", "error", "message", "signal", "escalation", "compensate"}),
+    THROW: SENDS,
+    END: SENDS | {"error", "terminate"},
 }
-MAY_BE_WITHOUT = frozenset({SCOPE, THROW, END})
-KNOWN = frozenset(
+TYPES: dict[str, frozenset[str]] = {
+    START: PARTS[START] | {"none", MULTIPLE},
+    CATCH: PARTS[CATCH] | {"link", MULTIPLE},
+    BOUNDARY: PARTS[BOUNDARY] | {"cancel", MULTIPLE},
+    SCOPE: PARTS[SCOPE] | {MULTIPLE},
+    THROW: PARTS[THROW] | {"none", "link", MULTIPLE},
+    END: PARTS[END] | {"none", "cancel", MULTIPLE},
+}
+MAY_BE_WITHOUT = frozenset({START, SCOPE, THROW, END})
+IN_PARTS = frozenset(
     {
         "type",
         "name",
@@ -29,17 +53,19 @@ KNOWN = frozenset(
         "duration",
         "at",
         "cycle",
+        "cron",
+        "zone",
         "code",
         "condition",
-        "interrupting",
         "payload",
         "ttl",
         "activity",
-        "into",
     }
 )
+KNOWN = IN_PARTS | {"interrupting", "into", "events", "parallel"}
 TIMES = ("duration", "at", "cycle")
 MAX_NAME, MAX_TTL = 200, 31_536_000.0  # characters; seconds
+RESERVED = ("vars", "output")
 VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
@@ -49,6 +75,7 @@ def problems(graph: Graph) -> Iterator[Problem]:
         yield from _event(graph, node)
         yield from _loop(node)
         yield from _calls(node)
+        yield from _decision(node)
 
 
 def _event(graph: Graph, node: Node) -> Iterator[Problem]:
@@ -60,7 +87,7 @@ def _event(graph: Graph, node: Node) -> Iterator[Problem]:
     if not event and node.kind in MAY_BE_WITHOUT:
         return
     kind = event.get("type", "none" if node.kind in MAY_BE_WITHOUT - {SCOPE} else None)
-    if kind not in allowed:
+    if not isinstance(kind, str) or kind not in allowed:
         expected = ", ".join(sorted(allowed))
         yield Problem(node.key, "event", f"Its type is {kind!r}; one of {expected} was expected.")
         return
@@ -68,9 +95,49 @@ def _event(graph: Graph, node: Node) -> Iterator[Problem]:
         yield Problem(node.key, "event", f"“{name}” is not a setting of an event.")
     if not isinstance(event.get("interrupting", True), bool):
         yield Problem(node.key, "event", "“interrupting” is true or false.")
-    if kind == "error" and event.get("interrupting") is False:
-        yield Problem(node.key, "event", "An error always interrupts.")
-    yield from _details(graph, node, kind)
+    if kind in ("error", "cancel") and event.get("interrupting") is False:
+        yield Problem(node.key, "event", "An error or a cancel event always interrupts.")
+    if kind == MULTIPLE:
+        yield from _multiple(graph, node)
+    else:
+        yield from _details(graph, node, str(kind))
+
+
+def _multiple(graph: Graph, node: Node) -> Iterator[Problem]:
+    """An event that is several (BPMN 2.0, 10.5.5): each is looked at as if it stood alone."""
+    parts, is_parallel = node.event.get("events"), node.event.get("parallel", False)
+    if not isinstance(parts, list | tuple) or len(parts) < 2:
+        yield Problem(node.key, "event", "“events” is a list of two events or more.")
+        return
+    allowed = PARTS[node.kind] & (WAITS if is_parallel else PARTS[node.kind])
+    for part in parts:
+        if not isinstance(part, Mapping) or str(part.get("type")) not in allowed:
+            expected = ", ".join(sorted(allowed))
+            message = f"{part!r:.100} is none of the events that may be together: {expected}."
+            yield Problem(node.key, "event", message)
+            continue
+        for name in sorted(set(part) - IN_PARTS):
+            message = f"“{name}” is not a setting of one event of several."
+            yield Problem(node.key, "event", message)
+        alone = {**part, "interrupting": node.event.get("interrupting", True)}
+        yield from _details(graph, replace(node, event=alone), str(part["type"]))
+    yield from _together(node, is_parallel, [part for part in parts if isinstance(part, Mapping)])
+
+
+def _together(
+    node: Node, is_parallel: Any, parts: Sequence[Mapping[str, Any]]
+) -> Iterator[Problem]:
+    if not isinstance(is_parallel, bool):
+        yield Problem(node.key, "event", "“parallel” is true or false.")
+    if is_parallel and node.kind not in (CATCH, BOUNDARY, SCOPE):
+        message = "“parallel” is for what waits within a process: here the first event counts."
+        yield Problem(node.key, "event", message)
+    if is_parallel and any(part.get("cycle") for part in parts):
+        yield Problem(node.key, "event", "What waits for all of its events does not repeat.")
+    others = [part for part in parts if part.get("type") not in ("message", "signal")]
+    if node.kind in (THROW, END) and len(others) > 1:
+        message = "Beside messages and signals it may throw only one event."
+        yield Problem(node.key, "event", message)
 
 
 def _details(graph: Graph, node: Node, kind: str) -> Iterator[Problem]:
@@ -92,8 +159,11 @@ def _details(graph: Graph, node: Node, kind: str) -> Iterator[Problem]:
 
 def _timer(node: Node) -> Iterator[Problem]:
     event = node.event
+    if node.kind == START:
+        yield from _first_timer(node)
+        return
     given = [name for name in TIMES if event.get(name) is not None]
-    if len(given) != 1:
+    if len(given) != 1 or {"cron", "zone"} & set(event):
         yield Problem(node.key, "event", "Give one of “duration”, “at” and “cycle”.")
         return
     is_repeating = node.kind in (BOUNDARY, SCOPE) and event.get("interrupting") is False
@@ -107,6 +177,14 @@ def _timer(node: Node) -> Iterator[Problem]:
         due.due(event, {})
     except InvalidExpression as error:
         yield Problem(node.key, "event", str(error))
+
+
+def _first_timer(node: Node) -> Iterator[Problem]:
+    """A timer that starts the process: there are no variables yet, it is told as it stands."""
+    own = {name: node.event[name] for name in (*TIMES, "cron", "zone") if name in node.event}
+    message = recurrence.problem(own)
+    if message:
+        yield Problem(node.key, "event", message)
 
 
 def _named(node: Node, name: Any) -> Iterator[Problem]:
@@ -197,3 +275,20 @@ def _calls(node: Node) -> Iterator[Problem]:
         yield Problem(node.key, "calls", message)
     if "input" in calls:
         yield from of_mapping(node.key, "calls", "input", calls["input"])
+
+
+def _decision(node: Node) -> Iterator[Problem]:
+    decision = node.decision
+    if node.kind != DECISION:
+        if decision:
+            yield Problem(node.key, "decision", "Only a task of kind “decision” makes one.")
+        return
+    for name in sorted(set(decision) - {"decision", "result"}):
+        yield Problem(node.key, "decision", f"“{name}” is not a setting of a decision.")
+    if not isinstance(decision.get("decision"), str) or not decision["decision"]:
+        yield Problem(node.key, "decision", "Name the decision table by its key: “decision”.")
+    result = decision.get("result", "")
+    if not isinstance(result, str) or (result and not VARIABLE.match(result)):
+        yield Problem(node.key, "decision", f"“result” is {result!r}, not a variable's name.")
+    if result in RESERVED:
+        yield Problem(node.key, "decision", f"“{result}” is a reserved name; choose another.")

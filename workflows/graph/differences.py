@@ -103,6 +103,8 @@ def _told(graph: Graph, node: Node) -> dict[str, Any]:
     for name in REFERENCES:
         position = found[name]
         found[name] = None if position is None else graph.nodes[position].key
+    # Of the tables that are frozen with a version its number says enough.
+    found["decision"] = {name: told for name, told in node.decision.items() if name != "tables"}
     return found
 
 

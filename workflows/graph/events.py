@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 from workflows.errors import InvalidExpression
@@ -12,7 +12,7 @@ from . import due, expressions
 from .game import Game
 from .marking import BODY, ROOT, UNDOING, Handler
 from .moves import Armed, Disarmed
-from .shape import CATCH, EVENT_GATEWAY, SCOPE, Node
+from .shape import CATCH, EVENT_GATEWAY, MULTIPLE, SCOPE
 
 WAITED_FOR = frozenset({"timer", "message", "signal", "conditional"})
 MAX_KEY = 255  # characters
@@ -28,6 +28,7 @@ class Plan:
     name: str = ""
     key: str = ""
     when: due.Due = NEVER
+    part: int | None = None
 
 
 def plans_around(game: Game, node: int, scope: int) -> list[Plan]:
@@ -54,7 +55,7 @@ def arm(game: Game, host: int, plans: Iterable[Plan]) -> None:
     for plan in plans:
         number = game.marking.number()
         repeat = plan.when.repeat or None
-        game.marking.armed[number] = Handler(host, plan.node, plan.kind, repeat)
+        game.marking.armed[number] = Handler(host, plan.node, plan.kind, repeat, plan.part)
         game.moves.append(
             Armed(number, host, plan.node, plan.kind, plan.name, plan.key, plan.when.when)
         )
@@ -87,14 +88,43 @@ def repeat(game: Game, number: int, handler: Handler) -> None:
         return
     left = handler.repeat or 0
     again = left if left == due.FOREVER else left - 1
-    game.marking.armed[number] = Handler(handler.host, handler.node, handler.kind, again or None)
-    event = game.graph.nodes[handler.node].event
-    when = due.due(event, game.seen(handler.host)).when
+    game.marking.armed[number] = replace(handler, repeat=again or None)
+    when = due.due(described(game, handler), game.seen(handler.host)).when
     game.moves.append(Armed(number, handler.host, handler.node, handler.kind, due=when))
 
 
+def described(game: Game, handler: Handler) -> Mapping[str, Any]:
+    """What the graph says of the event that is waited for."""
+    return game.graph.nodes[handler.node].parts[handler.part or 0]
+
+
+def gathered(
+    game: Game, number: int, handler: Handler, payload: Mapping[str, Any]
+) -> Mapping[str, Any] | None:
+    """What came with all events that have to happen together; None while some have not.
+
+    Parallel multiple events, BPMN 2.0, 10.5.5. The later of two like-named values stays.
+    """
+    heard = {**handler.heard, **payload}
+    others = {
+        other: one
+        for other, one in game.marking.armed.items()
+        if other != number and (one.host, one.node) == (handler.host, handler.node)
+    }
+    if not others:
+        return heard
+    del game.marking.armed[number]
+    game.moves.append(Disarmed(number))
+    for other, one in others.items():
+        game.marking.armed[other] = replace(one, heard=heard)
+    scope = handler.host and game.marking.open[handler.host].scope
+    game.passed(handler.node, scope, heard=handler.part, missing=len(others))
+    return None
+
+
 def _fires_again(game: Game, handler: Handler) -> bool:
-    if game.graph.nodes[handler.node].event.get("interrupting", True):
+    event = game.graph.nodes[handler.node].event
+    if event.get("interrupting", True) or event.get("parallel"):
         return False
     return handler.kind in ("message", "signal") or bool(handler.repeat)
 
@@ -145,13 +175,13 @@ def _is_instance(game: Game, seq: int) -> bool:
 def _match(game: Game, events: Iterable[int] | None, kind: str, code: str) -> int | None:
     fallback = None
     for node in events or ():
-        event = game.graph.nodes[node].event
-        if event.get("type") != kind:
-            continue
-        if event.get("code") == code:
-            return node
-        if not event.get("code"):
-            fallback = node
+        for event in game.graph.nodes[node].parts:
+            if event.get("type") != kind:
+                continue
+            if event.get("code") == code:
+                return node
+            if not event.get("code"):
+                fallback = node
     return fallback
 
 
@@ -159,19 +189,21 @@ def _plans(game: Game, nodes: Iterable[int], seen: Mapping[str, Any]) -> list[Pl
     found = []
     for place in nodes:
         node = game.graph.nodes[place]
-        if node.event.get("type") in WAITED_FOR:
-            found.append(_plan(place, node, seen))
+        is_one = node.event.get("type") != MULTIPLE
+        for part, event in enumerate(node.parts):
+            if event.get("type") in WAITED_FOR:
+                found.append(_plan(place, event, seen, None if is_one else part))
     return found
 
 
-def _plan(place: int, node: Node, seen: Mapping[str, Any]) -> Plan:
-    kind, name = str(node.event["type"]), str(node.event.get("name", ""))
+def _plan(place: int, event: Mapping[str, Any], seen: Mapping[str, Any], part: int | None) -> Plan:
+    kind, name = str(event["type"]), str(event.get("name", ""))
     match kind:
         case "timer":
-            return Plan(place, kind, when=due.due(node.event, seen))
+            return Plan(place, kind, when=due.due(event, seen), part=part)
         case "message":
-            return Plan(place, kind, name, correlation(node.event, seen))
-    return Plan(place, kind, name)
+            return Plan(place, kind, name, correlation(event, seen), part=part)
+    return Plan(place, kind, name, part=part)
 
 
 def correlation(event: Mapping[str, Any], seen: Mapping[str, Any]) -> str:

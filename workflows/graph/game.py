@@ -117,13 +117,13 @@ class Game:
 
     def mapped(self, node: Node, output: Mapping[str, Any], seq: int) -> dict[str, Any]:
         """What a node's output mapping sets; raises InvalidExpression."""
-        if not node.output_mapping:
-            return {}
-        seen = self.seen(seq)
-        return {
-            name: expressions.assignable(source, seen, output)
-            for name, source in node.output_mapping.items()
-        }
+        variable = node.decision.get("result")
+        found = {str(variable): output.get("result")} if variable else {}
+        if node.output_mapping:
+            seen = self.seen(seq)
+            for name, source in node.output_mapping.items():
+                found[name] = expressions.assignable(source, seen, output)
+        return found
 
     def _visit(self, node: int) -> int:
         if not self.structure.is_repeatable[node]:

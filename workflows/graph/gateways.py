@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.errors import InvalidExpression
 
-from . import expressions
+from . import ad_hoc, expressions
 from .game import Game
 from .shape import EXCLUSIVE, INCLUSIVE, PARALLEL, Graph
 
@@ -76,6 +76,14 @@ def park(game: Game, flow: int, node: int, scope: int) -> bool:
     return len(waiting) == len(game.structure.entries[node])
 
 
+def set_down(game: Game, scope: int, came: Mapping[int, Sequence[int]]) -> None:
+    """Let tokens wait at joins (join -> flows), as if they had just come."""
+    for node, flows in came.items():
+        if flows:
+            game.marking.parked[scope, node] = dict.fromkeys(flows, 1)
+            game.scope(scope).live += len(flows)
+
+
 def joined(game: Game, node: int, scope: int) -> None:
     """Take one token of each flow that has some: they go on as one; what is more stays."""
     waiting = game.marking.parked[scope, node]
@@ -119,6 +127,6 @@ def stuck(game: Game) -> tuple[int, ...]:
     if marking.ended or marking.armed or not marking.parked:
         return ()
     containers = marking.scopes.keys()
-    if any(seq not in containers for seq in marking.open):
+    if any(seq not in containers or ad_hoc.is_offering(game, seq) for seq in marking.open):
         return ()
     return tuple(sorted({node for _, node in marking.parked}))

@@ -41,23 +41,31 @@ class Scope:
     """What lives in a scope. `live` counts its activities and its tokens, parked or on their way.
 
     `reacting` are those of its activities that are event sub-processes; `undo` lists what can be
-    compensated, oldest first: node and activity, and for a sub-process its own list.
+    compensated, oldest first: node and activity, and for a sub-process its own list. An ad-hoc
+    sub-process that is `closing` offers nothing more and ends with what still runs in it.
     """
 
     live: int = 0
     reacting: int = 0
     loop: Loop | None = None
     undo: list[list[Any]] = field(default_factory=list)
+    closing: bool = False
 
 
 @dataclass(frozen=True, slots=True)
 class Handler:
-    """An event that is waited for: on whose behalf, and which node it leads to."""
+    """An event that is waited for: on whose behalf, and which node it leads to.
+
+    `part` is its place in a multiple event; `heard` is what came with those that have to happen
+    beside it and already have.
+    """
 
     host: int
     node: int
     kind: str
     repeat: int | None = None
+    part: int | None = None
+    heard: Mapping[str, Any] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -92,7 +100,7 @@ class Marking:
                 [scope, node, [[flow, count] for flow, count in flows.items()]]
                 for (scope, node), flows in self.parked.items()
             ],
-            "armed": [[number, *astuple(one)] for number, one in self.armed.items()],
+            "armed": [_packed_handler(number, one) for number, one in self.armed.items()],
             "visits": [[node, count] for node, count in self.visits.items()],
             "taken": [[flow, count] for flow, count in self.taken.items()],
             "ended": self.ended,
@@ -123,11 +131,17 @@ def _packed(seq: int, one: Activity) -> list[Any]:
     return [seq, one.node, one.scope, *rest]
 
 
+def _packed_handler(number: int, one: Handler) -> list[Any]:
+    row = [number, one.host, one.node, one.kind, one.repeat]
+    return row if one.part is None else [*row, one.part, dict(one.heard)]
+
+
 def _packed_scope(seq: int, one: Scope) -> list[Any]:
     loop = list(astuple(one.loop)) if one.loop else None
-    return [seq, one.live, one.reacting, loop, one.undo]
+    row = [seq, one.live, one.reacting, loop, one.undo]
+    return [*row, True] if one.closing else row
 
 
 def _unpacked_scope(rest: list[Any]) -> Scope:
-    live, reacting, loop, undo = rest
-    return Scope(live, reacting, Loop(*loop) if loop else None, undo)
+    live, reacting, loop, undo, *closing = rest
+    return Scope(live, reacting, Loop(*loop) if loop else None, undo, bool(closing))

@@ -54,11 +54,11 @@ def plan(
 
     A way that both graphs have is taken as it was; a new one as its condition holds now.
     """
-    kept, problems = _mapped(old, new, mapping)
+    kept, problems = mapped(old, new, mapping)
     added = tuple(node for node in range(len(new.nodes)) if node not in kept.values())
     place = {target: source for source, target in kept.items()}
     place |= {node: len(old.nodes) + number for number, node in enumerate(added)}
-    graph = _arranged(old, new, kept, added, place)
+    graph = arranged(old, new, kept, added, place)
     padded = [*standings, *(Standing() for _ in added)]
     went_to, wrong = _ways(old, graph, padded, variables)
     tokens = Counter(target for targets in went_to.values() for target in targets)
@@ -71,7 +71,7 @@ def plan(
     return replace(found, problems=tuple(problems))
 
 
-def _mapped(old: Graph, new: Graph, mapping: Mapping[str, str]) -> tuple[dict[int, int], list[str]]:
+def mapped(old: Graph, new: Graph, mapping: Mapping[str, str]) -> tuple[dict[int, int], list[str]]:
     """New index by old index, and what is wrong with the mapping."""
     problems = [f"“{key}” is no step of the present version." for key in mapping.keys() - old.index]
     problems += [
@@ -91,18 +91,33 @@ def _mapped(old: Graph, new: Graph, mapping: Mapping[str, str]) -> tuple[dict[in
     return kept, problems
 
 
-def _arranged(
+def arranged(
     old: Graph, new: Graph, kept: Mapping[int, int], added: Sequence[int], place: Mapping[int, int]
 ) -> Graph:
+    """The new graph with its nodes where those of the old one were; `place`: new index -> there."""
     nodes = [
-        new.nodes[kept[index]] if index in kept else _placeholder(node, index)
+        _moved(new.nodes[kept[index]], place) if index in kept else _placeholder(node, index)
         for index, node in enumerate(old.nodes)
     ]
-    nodes += [new.nodes[index] for index in added]
+    nodes += [_moved(new.nodes[index], place) for index in added]
     flows = tuple(
         replace(flow, source=place[flow.source], target=place[flow.target]) for flow in new.flows
     )
     return replace(new, nodes=tuple(nodes), flows=flows)
+
+
+def _moved(node: Node, place: Mapping[int, int]) -> Node:
+    def there(index: int | None) -> int | None:
+        return None if index is None else place[index]
+
+    if node.parent is None and node.attached_to is None and node.compensates is None:
+        return node
+    return replace(
+        node,
+        parent=there(node.parent),
+        attached_to=there(node.attached_to),
+        compensates=there(node.compensates),
+    )
 
 
 def _placeholder(node: Node, index: int) -> Node:

@@ -52,6 +52,19 @@ def remove(game: Game, seq: int, reason: str) -> Activity:
     return activity
 
 
+def keep_undone(game: Game, scope: int) -> None:
+    """What sub-processes that still run in a scope have done can be undone with it, as the latest.
+
+    For a transaction that is cancelled; other scopes leave what was not finished alone.
+    """
+    for seq, one in game.marking.open.items():
+        if one.scope == scope and seq in game.marking.scopes:
+            keep_undone(game, seq)
+            inner = game.scope(seq).undo
+            if inner:
+                game.scope(scope).undo.append([None, seq, inner])
+
+
 def undoable(game: Game, scope: int, only: int | None) -> list[list[int]]:
     """Handlers to run now, each with the activity it undoes, the latest first; taken off the list.
 

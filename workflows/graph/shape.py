@@ -7,17 +7,20 @@ from dataclasses import asdict, dataclass, field, fields
 from functools import cached_property
 from typing import Any
 
-AGENT, HUMAN = "agent", "human"
+AGENT, HUMAN, DECISION = "agent", "human", "decision"
 START, END, PASS = "start", "end", "pass"
 EXCLUSIVE, PARALLEL, INCLUSIVE = "exclusive", "parallel", "inclusive"
 EVENT_GATEWAY, CATCH, THROW, BOUNDARY = "event_gateway", "catch", "throw", "boundary"
 SCOPE, CALL = "scope", "call"
-WORK = frozenset({AGENT, HUMAN})
+PLAIN = frozenset({AGENT, HUMAN})
+WORK = PLAIN | {DECISION}  # what a session is lent
 REMOVED = "removed"  # a step that an execution had before it was moved to a version without it
 ACTIVITIES = WORK | {SCOPE, CALL}
 GATEWAYS = frozenset({EXCLUSIVE, PARALLEL, INCLUSIVE})
 KINDS = ACTIVITIES | GATEWAYS | {START, END, PASS, EVENT_GATEWAY, CATCH, THROW, BOUNDARY}
 EVERY, ONE = "every", "one"
+TRANSACTION, AD_HOC = "transaction", "ad_hoc"  # kinds of sub-processes
+MULTIPLE = "multiple"  # an event that is several
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,8 +28,8 @@ class Node:
     """One step. `join`: "every" waits for all incoming flows, "one" for none but the first.
 
     `parent` is the scope that it lies in, `attached_to` the host of a boundary event, `compensates`
-    the activity that this handler undoes: node indexes. `event`, `loop`, `calls` and `scope` are
-    described in docs/modelling.md.
+    the activity that this handler undoes: node indexes. `event`, `loop`, `calls`, `scope` and
+    `decision` are described in docs/modelling.md.
     """
 
     key: str
@@ -50,11 +53,31 @@ class Node:
     calls: Mapping[str, Any] = field(default_factory=dict)
     compensates: int | None = None
     scope: Mapping[str, Any] = field(default_factory=dict)
+    decision: Mapping[str, Any] = field(default_factory=dict)
 
     @property
     def is_event_scope(self) -> bool:
         """Whether it is an event sub-process: a scope that its event starts."""
         return self.kind == SCOPE and bool(self.event)
+
+    @property
+    def is_ad_hoc(self) -> bool:
+        """Whether it is a sub-process whose tasks somebody chooses (BPMN 2.0, 10.2.5)."""
+        return self.kind == SCOPE and self.scope.get("type") == AD_HOC
+
+    @property
+    def is_transaction(self) -> bool:
+        """Whether it is a sub-process that can be cancelled and undone (BPMN 2.0, 10.2.5)."""
+        return self.kind == SCOPE and self.scope.get("type") == TRANSACTION
+
+    @property
+    def parts(self) -> tuple[Mapping[str, Any], ...]:
+        """The events that it waits for or throws: those of a multiple one, else its own, if any."""
+        if self.event.get("type") == MULTIPLE:
+            several = self.event.get("events")
+            listed = several if isinstance(several, list | tuple) else ()
+            return tuple(one for one in listed if isinstance(one, Mapping))
+        return (self.event,) if self.event else ()
 
     @property
     def requirement(self) -> str:
@@ -80,7 +103,16 @@ class Flow:
     name: str = ""
 
 
-BEYOND_PLAIN = ("event", "loop", "calls", "scope", "attached_to", "compensates", "parent")
+BEYOND_PLAIN = (
+    "event",
+    "loop",
+    "calls",
+    "scope",
+    "decision",
+    "attached_to",
+    "compensates",
+    "parent",
+)
 _LATER = frozenset({*BEYOND_PLAIN, "is_default"})
 
 
@@ -133,7 +165,7 @@ class Graph:
     def is_plain(self) -> bool:
         """Whether it runs without tokens: steps of agents and people only, none of them twice."""
         return all(
-            (node.kind in WORK or node.kind == REMOVED)
+            (node.kind in PLAIN or node.kind == REMOVED)
             and not any(getattr(node, name) not in (None, {}) for name in BEYOND_PLAIN)
             for node in self.nodes
         ) and not (any(flow.is_default for flow in self.flows) or self.in_circles)

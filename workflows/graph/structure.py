@@ -16,6 +16,7 @@ from .shape import (
     ONE,
     PARALLEL,
     PASS,
+    REMOVED,
     START,
     THROW,
     Graph,
@@ -67,14 +68,32 @@ class Structure:
 
     @cached_property
     def beginnings(self) -> Mapping[int | None, tuple[int, ...]]:
-        """Where a scope begins: its start events, else every node that no flow leads to."""
+        """Where a scope begins: its start events, else every node that no flow leads to.
+
+        Of an ad-hoc sub-process these are what is offered. A start with an event of its own begins
+        only with that, see `event_starts`.
+        """
         starts = _grouped((n.parent, place) for place, n in self._nodes() if n.kind == START)
+        of_events = set(self.event_starts)
+        starts = {
+            scope: tuple(place for place in places if place not in of_events)
+            for scope, places in starts.items()
+        }
         roots = _grouped(
             (node.parent, place)
             for place, node in self._nodes()
             if not self.entries[place] and self._may_begin(node)
         )
         return {**roots, **starts}
+
+    @cached_property
+    def event_starts(self) -> tuple[int, ...]:
+        """The starts of the process that an event begins it at."""
+        return tuple(
+            place
+            for place, node in self._nodes()
+            if node.kind == START and node.parent is None and node.event
+        )
 
     def is_join(self, place: int) -> bool:
         """Whether the node waits for a token on every flow into it."""
@@ -96,6 +115,7 @@ class Structure:
             or node.event.get("interrupting") is False
             or (len(entries[place]) > 1 and not self.is_join(place))
             or node.kind == EVENT_GATEWAY
+            or (node.parent is not None and nodes[node.parent].is_ad_hoc)
         }
         left = list(found)
         inside = _grouped((node.parent, place) for place, node in self._nodes())
@@ -172,7 +192,7 @@ class Structure:
 
     def _may_begin(self, node: Node) -> bool:
         is_link = node.kind == CATCH and node.event.get("type") == "link"
-        is_elsewhere = node.kind == BOUNDARY or node.is_event_scope or is_link
+        is_elsewhere = node.kind in (BOUNDARY, REMOVED) or node.is_event_scope or is_link
         return not is_elsewhere and node.compensates is None
 
     def _nodes(self) -> Iterable[tuple[int, Node]]:

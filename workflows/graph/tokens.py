@@ -6,22 +6,68 @@ to write, in order. Nothing here reads a clock or a table.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from workflows.errors import InvalidExpression
 
-from . import activities, events, expressions, gateways, scopes, throwing
+from . import activities, events, expressions, gateways, scopes, throwing, token_moving
 from .game import Game
 from .marking import Handler, Marking
 from .moves import Move, Stuck
+from .rerunning import Entry
 from .shape import BOUNDARY, EVENT_GATEWAY, Graph
 
 
-def start(graph: Graph, marking: Marking, variables: dict[str, Any]) -> list[Move]:
-    """Begin a run; raises InvalidExpression when what the process waits for cannot be told."""
+def start(
+    graph: Graph,
+    marking: Marking,
+    variables: dict[str, Any],
+    at: int | None = None,
+    payload: Mapping[str, Any] | None = None,
+) -> list[Move]:
+    """Begin a run; raises InvalidExpression when what the process waits for cannot be told.
+
+    `at`: at the one start whose event has happened and has brought `payload`.
+    """
     game = Game(graph, marking, variables)
-    activities.begin(game)
+    activities.begin(game, at, payload or {})
+    return _drained(game)
+
+
+def start_within(
+    graph: Graph,
+    marking: Marking,
+    variables: dict[str, Any],
+    entry: Entry,
+    came: Sequence[Mapping[int, Sequence[int]]],
+) -> list[Move]:
+    """Begin a run at one node, with the sub-processes around it open; raises InvalidExpression.
+
+    `came`: per level, as in `entry`, the flows into joins on which a token waits already.
+    """
+    game = Game(graph, marking, variables)
+    activities.begin_within(game, entry, came)
+    return _drained(game)
+
+
+def moved(old: Graph, graph: Graph, marking: Marking, variables: dict[str, Any]) -> list[Move]:
+    """Go on over another graph, whose plan has no problems; raises InvalidExpression."""
+    token_moving.carried_over(old, graph, marking)
+    game = Game(graph, marking, variables)
+    for scope, node in token_moving.settle(old, game):
+        gateways.joined(game, node, scope)
+        activities.enter(game, node, scope)
+    return _drained(game)
+
+
+def activate(
+    graph: Graph, marking: Marking, seq: int, node: int, variables: dict[str, Any]
+) -> list[Move]:
+    """Somebody has chosen a node that an open ad-hoc sub-process offers."""
+    game = Game(graph, marking, variables)
+    game.scope(seq).live += 1
+    activities.enter(game, node, seq)
     return _drained(game)
 
 
@@ -91,6 +137,11 @@ def cancel(
 
 def _fire(game: Game, number: int, handler: Handler, payload: Mapping[str, Any]) -> None:
     node = game.graph.nodes[handler.node]
+    if node.event.get("parallel"):
+        together = events.gathered(game, number, handler, payload)
+        if together is None:
+            return
+        payload = together
     if node.is_event_scope:
         _repeat(game, number, handler)
         activities.react(game, handler.host, handler.node, payload)
@@ -162,7 +213,7 @@ def _conditions_changed(game: Game) -> bool:
 
 
 def _holds(game: Game, handler: Handler) -> bool:
-    source = str(game.graph.nodes[handler.node].event.get("condition", "false"))
+    source = str(events.described(game, handler).get("condition", "false"))
     try:
         return expressions.holds(source, game.seen(handler.host), {})
     except InvalidExpression:

@@ -11,7 +11,7 @@ from .shape import EVERY, HUMAN, KINDS, ONE, Graph, Node
 
 __all__ = ["Problem", "problems"]
 
-MAX_NODES = 5_000
+MAX_NODES = 12_000
 MAX_REQUIRED = 1_000  # approvals of one question
 MAX_TITLE = 300  # characters
 RESERVED = frozenset({"vars", "output"})

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from . import structure
+from . import structure, subprocesses
 from .problems import Problem
 from .shape import (
     ACTIVITIES,
@@ -19,7 +19,7 @@ from .shape import (
 )
 
 MAX_DEPTH = 50  # scopes within scopes
-CHOICES = frozenset({"timer", "message", "signal", "conditional"})
+CHOICES = frozenset({"timer", "message", "signal", "conditional", "multiple"})
 
 
 def problems(graph: Graph) -> Iterator[Problem]:
@@ -32,6 +32,7 @@ def problems(graph: Graph) -> Iterator[Problem]:
         yield from _attached(graph, place)
         yield from _chosen(graph, place)
         yield from _undoing(graph, place)
+        yield from subprocesses.problems(graph, place)
     if not nested:
         yield from _unreached(graph)
 
@@ -110,6 +111,7 @@ def _chosen(graph: Graph, place: int) -> Iterator[Problem]:
     for flow in graph.outgoing[place]:
         target = graph.nodes[flow.target]
         is_event = target.kind == CATCH and target.event.get("type") in CHOICES
+        is_event = is_event and not target.event.get("parallel")
         if not is_event or len(graph.incoming[flow.target]) != 1:
             message = f"“{node.name}” must be followed by events that only it leads to."
             yield Problem(target.key, "depends_on", message)
@@ -150,7 +152,8 @@ def startable(graph: Graph) -> list[bool]:
         len(shape.entries[place]) if shape.is_join(place) else min(1, len(shape.entries[place]))
         for place in range(len(graph.nodes))
     ]
-    left = [*shape.beginnings.get(None, ()), *shape.event_scopes.get(None, ())]
+    left = [*shape.beginnings.get(None, ()), *shape.event_starts]
+    left += shape.event_scopes.get(None, ())
     while left:
         place = left.pop()
         if can[place]:

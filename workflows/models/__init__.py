@@ -2,6 +2,7 @@ from .approvals import Approval, Decision
 from .audit import AuditEvent, AuditHead
 from .batches import Batch, BatchItem
 from .checkpoints import AuditCheckpoint
+from .decision_tables import DecisionFile, DecisionTable, DecisionVersion
 from .definitions import TaskDefinition, Version, Workflow
 from .diagrams import LARGEST_DIAGRAM, Diagram, VersionDiagram
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
@@ -26,6 +27,9 @@ __all__ = [
     "BatchItem",
     "BufferedMessage",
     "Decision",
+    "DecisionFile",
+    "DecisionTable",
+    "DecisionVersion",
     "Delivery",
     "Diagram",
     "Event",

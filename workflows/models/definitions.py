@@ -113,6 +113,7 @@ class TaskDefinition(models.Model):
         SCOPE = "scope", _("Sub-process")
         CALL = "call", _("Call of a workflow")
         PASS = "pass", _("Nothing to do")
+        DECISION = "decision", _("Decision table")
 
     class Join(models.TextChoices):
         EVERY = "every", _("every path before it")
@@ -153,6 +154,7 @@ class TaskDefinition(models.Model):
     loop = models.JSONField(_("loop"), default=dict, blank=True)
     calls = models.JSONField(_("calls"), default=dict, blank=True)
     scope = models.JSONField(_("kind of sub-process"), default=dict, blank=True)
+    decision = models.JSONField(_("decision"), default=dict, blank=True)
 
     class Meta:
         ordering = ("position", "id")

@@ -47,6 +47,7 @@ class Delivery(models.Model):
     """What an execution's step has for another: written with the step, carried out after it.
 
     Whoever deletes the row carries it out, in one transaction: once, however often it is tried.
+    What is for an execution that has failed is held for it until somebody retries it.
     """
 
     class Kind(models.TextChoices):
@@ -61,7 +62,17 @@ class Delivery(models.Model):
     kind = models.CharField(max_length=10, choices=Kind.choices)
     execution_id = models.BigIntegerField(null=True)
     data = models.JSONField(default=dict)
+    held_for = models.BigIntegerField(null=True)
     created_at: models.DateTimeField[datetime, datetime] = models.DateTimeField(auto_now_add=True)
+
+    class Meta:
+        indexes: ClassVar = [
+            models.Index(
+                fields=("held_for",),
+                name="held_deliveries",
+                condition=models.Q(held_for__isnull=False),
+            )
+        ]
 
     def __str__(self) -> str:
         return f"{self.kind} {self.pk}"

@@ -12,7 +12,7 @@ from django.db.models.fields.json import KT
 from django.utils.translation import gettext, pgettext_lazy
 from django.utils.translation import gettext_lazy as _
 
-from .definitions import KEY, Workflow
+from .definitions import Workflow
 from .runs import Execution
 
 if TYPE_CHECKING:
@@ -94,22 +94,28 @@ class Trigger(models.Model):
             case self.Kind.EVENT:
                 return gettext("Event %(name)s") % {"name": self.subject}
             case self.Kind.SCHEDULE:
-                return f"{self.subject} ({self.config.get('zone', '')})"
+                zone = self.config.get("zone")
+                return f"{self.subject} ({zone})" if zone else self.subject
             case _:
                 return gettext("End of %(workflow)s") % {"workflow": self.subject}
 
     @property
     def subject(self) -> str:
         """What it is about, as its settings say it: an event, a cron expression, a workflow."""
-        names = {"event": "event", "schedule": "cron", "workflow_end": "workflow"}
-        return str(self.config.get(names[self.kind], ""))
+        told = {
+            "event": ("event", "filter"),
+            "schedule": ("cron", "at", "cycle", "duration"),
+            "workflow_end": ("workflow",),
+        }
+        found = (self.config.get(name) for name in told[self.kind])
+        return str(next((one for one in found if one), ""))
 
 
 class Event(models.Model):
     """Something that happened outside and was told here by its name."""
 
     id = models.BigAutoField(primary_key=True)
-    name = models.CharField(_("name"), max_length=100, validators=[KEY])
+    name = models.CharField(_("name"), max_length=200)
     key = models.CharField(_("key"), max_length=200, null=True, blank=True)
     payload = models.JSONField(_("payload"), default=dict)
     received_at = models.DateTimeField(_("received"))

@@ -37,6 +37,7 @@ SECTIONS = (
         "inbox", _("Inbox"), "inbox", "i", (access.DECIDE, access.SEE), ("/inbox/", "/approvals/")
     ),
     Section("workflows", _("Workflows"), "workflow", "w", (access.SEE,), ("/workflows/",)),
+    Section("decisions", _("Decision tables"), "table-2", "d", (access.SEE,), ("/decisions/",)),
     Section("triggers", _("Triggers"), "zap", "t", (access.SEE,), ("/triggers/",)),
     Section("incidents", _("Incidents"), "triangle-alert", "n", (access.SEE,), ("/incidents/",)),
     Section("batches", _("Batches"), "layers", "b", (access.SEE,), ("/batches/",)),

@@ -7,6 +7,7 @@ from typing import Any
 from django.utils.functional import Promise
 from django.utils.translation import gettext as _
 from django.utils.translation import gettext_lazy as _lazy
+from django.utils.translation import pgettext
 
 from workflows.models import TaskDefinition
 
@@ -169,7 +170,7 @@ def tree() -> dict[str, str]:
         "link": _("Link"),
         "terminate": _("Ends everything"),
         "cancel": _("Cancel"),
-        "to": _("to"),
+        "to": pgettext("where a flow leads", "to"),
         "when": _("when"),
         "otherwise": _("otherwise"),
         "problem": _("has a problem"),

@@ -17,7 +17,18 @@ from workflows.bpmn.nesting import EVENTS, nested
 from workflows.engine import graphs
 from workflows.errors import InvalidExpression
 from workflows.graph import expressions
-from workflows.graph.shape import BOUNDARY, HUMAN, REMOVED, SCOPE, WORK, Flow, Graph, Node
+from workflows.graph.shape import (
+    AGENT,
+    BOUNDARY,
+    DECISION,
+    HUMAN,
+    REMOVED,
+    SCOPE,
+    WORK,
+    Flow,
+    Graph,
+    Node,
+)
 from workflows.models import State, Task, TaskDefinition
 
 NAME_WIDTH, SUB_WIDTH = 132.0, 88.0  # pixels
@@ -40,6 +51,7 @@ MARKS = {
     "event_gateway": "zap",
     "call": "workflow",
     "scope": "boxes",
+    "decision": "table-2",
 }
 
 
@@ -68,10 +80,15 @@ class DrawnNode:
     @property
     def mark(self) -> str:
         """The icon that says which event or gateway it is, or who does it."""
-        if self.node.kind in WORK:
+        if self.node.kind in (AGENT, HUMAN):
             return "user" if self.is_human else "bot"
         event = str(self.node.event.get("type", ""))
         return MARKS.get(event) or MARKS.get(self.node.kind, "")
+
+    @property
+    def is_linked(self) -> bool:
+        """Whether the page lists its task, so that the shape can lead there."""
+        return self.task is not None and getattr(self.task, "is_listed", True)
 
     @property
     def right(self) -> str:
@@ -134,7 +151,26 @@ def drawn(
 
     `passed`: the keys of the nodes to which tokens have left each gateway or event.
     """
-    graph, placed = graphs.of(version_id), _placed(version_id)
+    return _drawn(graphs.of(version_id), _placed(version_id), tasks, variables, passed)
+
+
+def drawn_over(
+    graph: Graph,
+    tasks: Sequence[Task],
+    variables: Mapping[str, Any],
+    passed: Mapping[str, Collection[str]],
+) -> Drawing:
+    """`drawn`, of a graph that is no version."""
+    return _drawn(graph, nested(graph), tasks, variables, passed)
+
+
+def _drawn(
+    graph: Graph,
+    placed: Layout,
+    tasks: Sequence[Task],
+    variables: Mapping[str, Any] | None,
+    passed: Mapping[str, Collection[str]] | None,
+) -> Drawing:
     latest, visits = _latest(tasks), Counter(task.node for task in tasks if task.kind != "loop")
     nodes = tuple(
         _node(node, box, latest.get(position), visits[position])
@@ -172,6 +208,8 @@ def _node(node: Node, box: Box, task: Task | None, visits: int) -> DrawnNode:
 def _who(node: Node, task: Task | None) -> str:
     if node.kind == "call":
         return str(node.calls.get("key", ""))
+    if node.kind == DECISION:
+        return str(node.decision.get("decision", ""))
     if node.kind not in WORK:
         return ""
     if node.kind == HUMAN:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Mapping, Sequence
 from typing import Any
 
@@ -19,16 +20,19 @@ from django.views.decorators.http import (
 )
 
 from workflows import access, engine, errors
+from workflows.bpmn import keys
 from workflows.engine import checking, graphs
 from workflows.engine.filtering import key as number
 from workflows.graph import expressions
-from workflows.models import LARGEST_DIAGRAM, Workflow
+from workflows.models import LARGEST_DIAGRAM, DecisionTable, Workflow
 
 from . import diagram_texts
 from .asking import done
 from .comparing import Changes, changes
 from .modelling import found
 from .refusals import answered
+
+ID = re.compile(rb"""\sid=["']([^"'<>]+)["']""")
 
 
 @require_safe
@@ -45,6 +49,7 @@ def workflow_edit(request: HttpRequest, key: str) -> HttpResponse:
         "may_publish": access.may_any(request.user, (access.PUBLISH,)),
         "groups": Group.objects.order_by("name").values_list("name", flat=True),
         "callable": Workflow.objects.filter(published__isnull=False).only("key", "name"),
+        "tables": DecisionTable.objects.order_by("name").only("key", "name"),
         "agents_url": _agents_url(),
         "roles": diagram_texts.ROLES,
         "addable": diagram_texts.addable(),
@@ -65,9 +70,10 @@ def workflow_draft_state(request: HttpRequest, key: str) -> HttpResponse:
     workflow = found(key)
     if "brief" in request.GET:
         return JsonResponse({"revision": workflow.revision})
-    document = engine.diagram_of(workflow).decode()
-    told = _problems(*checking.draft(workflow))
-    return JsonResponse({"xml": document, "revision": workflow.revision, "problems": told})
+    document = engine.diagram_of(workflow, drawn=True)
+    told = _problems(document, *checking.draft(workflow))
+    answer = {"xml": document.decode(), "revision": workflow.revision, "problems": told}
+    return JsonResponse(answer)
 
 
 @require_POST
@@ -84,7 +90,7 @@ def workflow_save(request: HttpRequest, key: str) -> HttpResponse:
         return _changed_meanwhile(workflow, refused)
     except errors.Listed as refused:
         return JsonResponse({"problems": diagram_texts.shown(refused.problems)}, status=422)
-    told = _problems(saved.problems, saved.findings)
+    told = _problems(data, saved.problems, saved.findings)
     return JsonResponse({"revision": saved.revision, "problems": told})
 
 
@@ -96,7 +102,7 @@ def workflow_problems(request: HttpRequest, key: str) -> HttpResponse:
     if data is None:
         return _unreadable(_("Send the document as “xml”."))
     try:
-        told = _problems(*checking.document(workflow, data))
+        told = _problems(data, *checking.document(workflow, data))
     except errors.Listed as refused:
         told = diagram_texts.shown(refused.problems)
     return JsonResponse({"problems": told})
@@ -157,14 +163,26 @@ def _changes(workflow: Workflow) -> Changes | None:
     return changes(graphs.of(workflow.published_id), engine.compiled(workflow))
 
 
-def _problems(problems: Sequence[Any], findings: Sequence[Any] = ()) -> list[dict[str, str]]:
-    """For the editor's list: what keeps it from being published first, then what is to be known."""
-    notes = [
-        {"element": one.element_id, "field": "", "message": one.what, "severity": "note"}
+def _problems(
+    document: bytes, problems: Sequence[Any], findings: Sequence[Any]
+) -> list[dict[str, str]]:
+    """For the editor's list: what keeps it from being published first, then what is to be known.
+
+    Elements are named by their ids, also where a task's key is another form of one.
+    """
+    ids = {keys.key(one): one for one in map(bytes.decode, ID.findall(document))}
+    drawn = [
+        {
+            "element": one.element_id,
+            "field": "diagram",
+            "message": one.what,
+            "severity": "note" if one.severity == "note" else "problem",
+        }
         for one in findings
-        if one.severity == "note"
     ]
-    return [*diagram_texts.shown(problems), *notes]
+    others = diagram_texts.shown(one for one in problems if one.field != "diagram")
+    told = sorted([*others, *drawn], key=lambda one: one["severity"] == "note")
+    return [{**one, "element": ids.get(one["element"], one["element"])} for one in told]
 
 
 def _changed_meanwhile(workflow: Workflow, refused: errors.DraftChanged) -> HttpResponse:

@@ -17,6 +17,7 @@ from workflows.audit.rebuild import Row
 from workflows.engine import tokens
 from workflows.engine.explaining import Surroundings
 from workflows.graph.retry import IN_DOUBT
+from workflows.graph.shape import SCOPE, Node
 from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
@@ -158,10 +159,9 @@ def _present(
         "why": explained(now, events, user),
         "waits": waits(now),
         "approvals": now.approvals,
-        "rerunnable": {
-            task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)
-        },
+        "rerunnable": engine.rerunnable(run, tasks),
         "skippable": {task.pk for task in tasks if _may_skip(run, task)},
+        "choices": _choices(run, tasks),
     }
 
 
@@ -200,6 +200,7 @@ def _parts(
         "waits": {},
         "rerunnable": set(),
         "skippable": set(),
+        "choices": {},
     }
 
 
@@ -218,9 +219,11 @@ def _passed(told: list[Row], until: int | None) -> dict[str, set[str]]:
     return found
 
 
-def _rerunnable(run: Execution, tasks: list[Task]) -> set[int]:
-    """A token graph cannot be forked: where its tokens were is not kept."""
-    return {task.pk for task in tasks if run.marking is None and engine.may_rerun_from(task)}
+def _choices(run: Execution, tasks: list[Task]) -> dict[int, list[Node]]:
+    """What may be begun by hand in each open ad-hoc sub-process, by its task's id."""
+    scopes = [one for one in tasks if one.kind == SCOPE and one.state == State.RUNNING]
+    found = {task.pk: engine.offered(run, task) for task in scopes}
+    return {pk: nodes for pk, nodes in found.items() if nodes}
 
 
 def _may_skip(run: Execution, task: Task) -> bool:
@@ -232,12 +235,7 @@ def _may_move(request: HttpRequest, run: Execution) -> bool:
     """Whether it can be moved to what is published now, as far as the page needs to know."""
     newest = run.workflow.published_id
     is_newer = newest is not None and newest not in (run.version_id, run.version.arranges_id)
-    return (
-        is_newer
-        and run.marking is None
-        and not run.is_final
-        and request.user.has_perm(access.OPERATE)
-    )
+    return is_newer and not run.is_final and request.user.has_perm(access.OPERATE)
 
 
 def _forks(told: list[Row]) -> list[int]:

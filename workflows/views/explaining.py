@@ -27,6 +27,7 @@ COLOURS = {
     Cause.NO_AGENT: State.PAUSED,
     Cause.CAP: State.PAUSED,
     Cause.EVENT: State.PAUSED,
+    Cause.CHOICE: State.PAUSED,
 }
 MOST_TASKS = 100  # that are explained on one page
 

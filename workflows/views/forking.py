@@ -6,7 +6,9 @@ import secrets
 
 from django.http import HttpRequest, HttpResponse
 from django.urls import reverse
+from django.utils.functional import Promise
 from django.utils.translation import gettext as _
+from django.utils.translation import gettext_lazy
 from django.views.decorators.http import require_http_methods
 
 from workflows import access, engine, json_text
@@ -19,6 +21,15 @@ from .refusals import answered
 from .repairing import changes, listed, task_of
 from .verbs import RISK
 
+BY_STEPS = (
+    gettext_lazy("Results of completed steps before and beside it are copied, not run again."),
+    gettext_lazy("This step, all after it, and what had not completed beside it run afresh."),
+)
+BY_TOKENS = (
+    gettext_lazy("It begins at this step, with the sub-processes around it open."),
+    gettext_lazy("Where paths join behind it, what the other paths had brought counts."),
+)
+
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @access.requires(access.OPERATE)
@@ -27,7 +38,7 @@ def task_rerun(request: HttpRequest, execution_id: int, task_id: int) -> HttpRes
     """Ask with which variables, then fork; the way leads to the fork."""
     execution = found(execution_id)
     task = task_of(execution, task_id)
-    if not engine.may_rerun_from(task):
+    if execution.marking is None and not engine.may_rerun_from(task):
         raise IllegalTransition(task.state, State.RUNNING, str(task))
     present = engine.variables_before(execution, task)
     if request.method != "POST":
@@ -50,11 +61,10 @@ def task_rerun(request: HttpRequest, execution_id: int, task_id: int) -> HttpRes
 
 
 def _question(execution: Execution, task: Task, typed: str) -> Question:
-    lines = [
+    lines: list[str | Promise] = [
         _("A new execution of version %(n)s starts; this one stays as it is.")
         % {"n": execution.version.number},
-        _("Results of completed steps before and beside it are copied, not run again."),
-        _("This step, all after it, and what had not completed beside it run afresh."),
+        *(BY_STEPS if execution.marking is None else BY_TOKENS),
     ]
     if not execution.is_final and execution.state != State.FAILED:
         lines.append(_("This execution goes on at the same time. Cancel it if it should not."))

@@ -30,6 +30,7 @@ OF_A_TASK = {
     "cancelled": gettext_noop("“%(task)s” was cancelled."),
     "reserved": gettext_noop("An agent was reserved for “%(task)s”."),
     "opened": gettext_noop("“%(task)s” had its turn."),
+    "activated": gettext_noop("Somebody chose what is done next in “%(task)s”."),
     "skipped": gettext_noop("“%(task)s” was skipped."),
     "input_changed": gettext_noop("The input of “%(task)s” was changed by hand."),
 }
@@ -40,7 +41,7 @@ OF_OTHERS = {
     "operation.refused": gettext_noop("An operation that is not allowed was refused."),
     "token.passed": gettext_noop("A token passed “%(task)s”."),
 }
-DETAILS = ("error", "reason", "comment", "why")
+DETAILS = ("error", "reason", "comment", "why", "chosen")
 
 
 def sentence(row: AuditEvent, task: str) -> str:

@@ -19,6 +19,7 @@ from workflows.graph.validation import Problem
 from workflows.models import LARGEST_DIAGRAM
 
 from .modelling import found
+from .refusals import answered
 
 MEDIA_TYPE = "application/bpmn+xml"
 MOST_SHOWN = 200  # findings on the page
@@ -54,6 +55,7 @@ def workflow_import(request: HttpRequest) -> HttpResponse:
 
 @require_safe
 @access.requires(access.SEE)
+@answered
 def workflow_bpmn(request: HttpRequest, key: str) -> HttpResponse:
     """The document of the draft, or of the version that is asked for."""
     one = found(key)

@@ -11,7 +11,7 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access, charts, engine
-from workflows.engine import graphs
+from workflows.engine import graphs, starts
 from workflows.engine.filtering import key as number
 from workflows.errors import IntakePaused, InvalidInput, UnknownWorkflow
 from workflows.forms import StartForm
@@ -41,7 +41,7 @@ def workflows(request: HttpRequest) -> HttpResponse:
 def workflow(request: HttpRequest, key: str) -> HttpResponse:
     """One workflow: the published diagram, the facts, the versions; for htmx what may change."""
     one = found(key)
-    shown = _version(one, request.GET.get("version"))
+    shown = version_of(one, request.GET.get("version"))
     graph = graphs.of(shown.pk) if shown else None
     context = {
         "workflow": one,
@@ -87,6 +87,17 @@ def found(key: str) -> Workflow:
     return first
 
 
+def version_of(one: Workflow, asked: str | None) -> Any:
+    """The version with a number, the published one if none is asked for; raises Http404."""
+    wanted = number(asked)
+    if wanted is None:
+        return one.published
+    found = _versions(one).filter(number=min(wanted, 2**31 - 1)).first()
+    if found is None:
+        raise Http404
+    return found
+
+
 def _started(request: HttpRequest, one: Workflow, form: StartForm, schema: Any) -> HttpResponse:
     if form.is_refused:
         _check_the_rest(form, schema)
@@ -98,6 +109,7 @@ def _started(request: HttpRequest, one: Workflow, form: StartForm, schema: Any) 
                 by=access.person(request),
                 priority=number(request.POST.get("priority")),
                 idempotency_key=request.POST.get("idempotency_key", "").strip()[:255] or None,
+                start=request.POST.get("start") or None,
             )
         except InvalidInput as error:
             form.refuse(error.problems)
@@ -129,19 +141,10 @@ def _form(request: HttpRequest, one: Workflow, form: StartForm, status: int = 20
         "workflow": one,
         "form": form,
         "priorities": Priority.choices,
+        "starts": starts.choices(graphs.of(one.published_id or 0)),
         "typed": request.POST,
     }
     return render(request, "workflows/start.html", context, status=status)
-
-
-def _version(one: Workflow, asked: str | None) -> Any:
-    wanted = number(asked)
-    if wanted is None:
-        return one.published
-    found = _versions(one).filter(number=min(wanted, 2**31 - 1)).first()
-    if found is None:
-        raise Http404
-    return found
 
 
 def _versions(one: Workflow) -> Any:

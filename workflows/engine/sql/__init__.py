@@ -25,6 +25,8 @@ FILES = (
     "assignment_view",
     "write_tokens",
     "move_tasks",
+    "advance_tokens",
+    "take_up",
 )
 
 

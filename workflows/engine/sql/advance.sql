@@ -1,8 +1,8 @@
 -- One exchange between a session and the engine, in one transaction: apply what it has done, move
 -- tokens on, end executions, lend it what is next, append the audit.
 -- Rows: "work" lent; "stale": route again on these variables and call again; "refused": the lease had
--- passed on; "ended": an execution has come to its end, with its state; "gone": the session itself has
--- been taken for dead, so it is lent nothing.
+-- passed on; "ended": an execution has come to its end, with its state and the task that has called
+-- it; "gone": the session itself has been taken for dead, so it is lent nothing.
 CREATE OR REPLACE FUNCTION workflows_advance(p_session bigint, p_outcomes jsonb, p_want integer)
 RETURNS TABLE (
     what text, task_id bigint, execution_id bigint, version_id bigint, node integer, key text,
@@ -62,10 +62,11 @@ BEGIN
     END IF;
     IF v_ended IS NOT NULL THEN
         RETURN QUERY
-        SELECT 'ended', NULL::bigint, e.id, NULL::bigint, NULL::integer, NULL::text, NULL::integer,
+        SELECT 'ended', x.parent_task, e.id, NULL::bigint, NULL::integer, NULL::text, NULL::integer,
             NULL::smallint, NULL::smallint, NULL::integer, NULL::text, e.state, NULL::jsonb,
             NULL::jsonb, NULL::integer
-        FROM unnest(v_ended, v_states) AS e(id, state);
+        FROM unnest(v_ended, v_states) AS e(id, state)
+        JOIN workflows_execution x ON x.id = e.id;
     END IF;
     IF cardinality(v_taken) > 0 THEN
         RETURN QUERY

@@ -21,7 +21,7 @@ BEGIN
     may_rise := p_ageing > 0 AND EXISTS (
         SELECT FROM workflows_task t WHERE t.is_ready AND t.rank < 3
             AND t.waits_since <= workflows_now() - p_ageing * interval '1 minute');
-    has_mail := EXISTS (SELECT FROM workflows_delivery);
+    has_mail := EXISTS (SELECT FROM workflows_delivery d WHERE d.held_for IS NULL);
     has_stalled := EXISTS (
         SELECT FROM workflows_batch b WHERE b.finished_at IS NULL
             AND b.touched_at < workflows_now() - p_stalled * interval '1 second');

@@ -39,7 +39,8 @@ BEGIN
         coalesce(d.actor, CASE WHEN d.agent_key = '' THEN 'system' ELSE 'agent:' || d.agent_key END),
         d.attempt, nullif(d.agent_key, ''), d.fence,
         jsonb_strip_nulls(jsonb_build_object('key', d.key, 'error', d.error, 'error_kind',
-            d.error_kind, 'set', nullif(d.assigned, '{}'))) || coalesce(d.data, '{}')
+            d.error_kind)) || CASE WHEN d.assigned <> '{}'
+            THEN jsonb_build_object('set', d.assigned) ELSE '{}' END || coalesce(d.data, '{}')
         )::workflows_audit_entry ORDER BY array_position(v_ids, d.id))
     INTO s.done, s.freed, s.entries FROM done d;
 

@@ -10,7 +10,7 @@ export class Draft {
   #changes = 0;
   #conflict = null;
 
-  /** told: { status(name, text), saved(answer), conflict(answer), refused(answer) } */
+  /** told: { status(name), saved(answer), conflict(answer), refused(answer), kept(xml): not saved, for a conflict } */
   constructor({ url, key, token, serialize, told }) {
     Object.assign(this, { url, revision: null, token, serialize, told });
     this.place = `signalbox-draft:${key}`;
@@ -84,14 +84,14 @@ export class Draft {
     const change = this.#changes;
     const xml = await this.serialize();
     this.#keep(xml);
-    if (this.isInConflict) return;
+    if (this.isInConflict) return this.told.kept(xml);
     this.told.status("saving");
     const answer = await post(this.url, this.token, { xml, revision: this.revision });
     if (answer.status === 200) return this.#done(answer, change);
     if (answer.status === 409 && answer.revision !== undefined) {
       this.#conflict = answer;
       this.told.status("conflict");
-      return this.told.conflict(answer, xml);
+      return this.told.conflict(answer);
     }
     if (answer.status === 422) {
       this.told.status("refused");

@@ -78,17 +78,25 @@ class Menus {
   static $inject = ["contextPad", "popupMenu", "autoPlace", "create", "elementFactory", "translate"];
 
   constructor(contextPad, popupMenu, autoPlace, create, elementFactory, translate) {
-    Object.assign(this, { autoPlace, create, elementFactory, translate });
+    Object.assign(this, { autoPlace, create, elementFactory, popupMenu, translate });
     contextPad.registerProvider(500, this);
     popupMenu.registerProvider("bpmn-replace", 500, { getPopupMenuEntries: () => (entries) => without(entries, NOT_RUN) });
   }
 
   getContextPadEntries() {
     return (entries) => {
+      if (entries.replace) entries.replace.action.click = (event, element) => this.#replace(event, element);
       if (!entries["append.append-task"]) return entries;
       const own = APPENDED.map(([key, className, title, attributes]) => [key, this.#append(className, title, attributes)]);
       return { ...Object.fromEntries(own), ...without(entries, ["append.append-task", "append.intermediate-event"]) };
     };
+  }
+
+  /** bpmn-js's own asks for its pad in a way that it warns of itself. */
+  #replace(event, element) {
+    const { left, bottom } = one(".djs-context-pad.open").getBoundingClientRect();
+    const position = { x: left, y: bottom + 5, cursor: { x: event?.x, y: event?.y } };
+    this.popupMenu.open(element, "bpmn-replace", position, { title: this.translate("Change element"), width: 300, search: true });
   }
 
   #append(className, title, attributes) {

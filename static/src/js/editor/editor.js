@@ -38,7 +38,7 @@ export class Editor {
       key: root.dataset.key,
       token: this.token,
       serialize: () => this.xml(),
-      told: { status: (name) => this.#status(name), saved: (answer) => this.#saved(answer), conflict: (answer) => this.#conflict(answer), refused: (answer) => this.#told(answer.problems) },
+      told: { status: (name) => this.#status(name), saved: (answer) => this.#saved(answer), conflict: (answer) => this.#conflict(answer), refused: (answer) => this.#told(answer.problems), kept: (xml) => this.#check(xml) },
     });
   }
 
@@ -73,6 +73,7 @@ export class Editor {
   pick(id, { reveal = false, enter = false } = {}) {
     const element = id ? this.model.element(id) : null;
     const selection = this.model.service("selection");
+    if (element) this.model.turnTo(element);
     if (!selection.isSelected(element) || !element) selection.select(element ? [element] : []);
     if (element && reveal) this.model.service("canvas").scrollToElement(element, 80);
     this.#show(element);
@@ -163,7 +164,7 @@ export class Editor {
     this.board.on("selection.changed", ({ newSelection }) => this.#show(newSelection.length === 1 ? newSelection[0].labelTarget ?? newSelection[0] : null));
     this.board.on("element.click", ({ element }) => element.parent && this.views.openSheet());
     this.board.on("commandStack.changed", () => this.#changed());
-    onClick("[data-do]", (button) => this.root.contains(button) && this[button.dataset.do](button));
+    onClick("[data-do]", (button) => this[button.dataset.do](button));
     onClick("[data-editor-zoom]", (button) => this.zoom(button.dataset.editorZoom));
     this.root.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("dialog-done", () => this.root.dispatchEvent(new CustomEvent("published")));
@@ -212,6 +213,12 @@ export class Editor {
   #saved(answer) {
     this.#told(answer.problems);
     if (this.#mustLook) this.#look();
+  }
+
+  /** The problems of a document that is not saved. */
+  async #check(xml) {
+    const answer = await post(this.root.dataset.problems, this.token, { xml });
+    if (answer.status === 200) this.#told(answer.problems);
   }
 
   /** Something has happened to workflows: is there a newer draft than the one that is shown? */

@@ -73,10 +73,27 @@ export class Model {
     return this.service("elementRegistry").get(id);
   }
 
+  /** The paper of the whole workflow; folded sub-processes have papers of their own. */
+  top() {
+    return this.service("canvas").getRootElements().find((root) => !root.businessObject?.$instanceOf?.("bpmn:SubProcess"));
+  }
+
+  /** What lies in a scope, whether it is drawn in it or on its own paper. */
+  inside(scope) {
+    const paper = this.element(`${scope.id}_plane`);
+    return (paper ?? scope).children ?? [];
+  }
+
+  /** Puts the paper on the board that an element lies on. */
+  turnTo(element) {
+    const canvas = this.service("canvas");
+    const paper = canvas.findRoot(element);
+    if (paper && paper !== canvas.getRootElement()) canvas.setRootElement(paper);
+  }
+
   /** The element whose data the page shows as the workflow's: the process. */
   process() {
-    const root = this.service("canvas").getRootElement();
-    const object = root.businessObject;
+    const object = this.top().businessObject;
     if (object.$type === "bpmn:Process") return object;
     if (object.$type === "bpmn:Collaboration") return object.participants?.find((each) => each.processRef)?.processRef;
     return this.board.getDefinitions().rootElements.find((each) => each.$type === "bpmn:Process");

@@ -25,6 +25,7 @@ const EVENT_ICONS = { timer: "timer", message: "mail", signal: "zap", error: "tr
 
 export class Tree {
   #open = new Map(); // id → whether its children are shown, where somebody has said so
+  #drawn = new Map(); // id → [what its line says, the line]: what has not changed is not made anew
 
   constructor(model, root, { onPick, onEnter, onKey }) {
     Object.assign(this, { model, root, onPick, onEnter, onKey, problems: new Map(), selected: null });
@@ -37,8 +38,7 @@ export class Tree {
 
   draw() {
     const hadFocus = this.root.contains(document.activeElement);
-    const top = this.model.service("canvas").getRootElement();
-    const items = this.#scope(top, 1);
+    const items = this.#scope(this.model.top(), 1);
     this.root.replaceChildren(...items);
     this.#settle();
     if (hadFocus) this.#current()?.focus();
@@ -56,15 +56,19 @@ export class Tree {
 
   /** problems: the worst of each element, by id: "problem" or "note". */
   mark(problems) {
+    const before = this.problems;
     this.problems = problems;
-    for (const item of all("[role=treeitem]", this.root)) this.#mark(item);
+    for (const id of new Set([...before.keys(), ...problems.keys()])) {
+      if (before.get(id) !== problems.get(id) && this.#item(id)) this.#mark(this.#item(id));
+    }
   }
 
   #scope(parent, level) {
-    const nodes = inOrder((parent.children ?? []).filter((each) => isNode(each) && kindOf(each) !== "boundary"));
+    const children = this.model.inside(parent);
+    const nodes = inOrder(children.filter((each) => isNode(each) && kindOf(each) !== "boundary"));
     const inside = nodes.map((node) => this.#node(node, level));
-    const lanes = (parent.children ?? []).filter((each) => each.businessObject?.$type === "bpmn:Participant");
-    return [...inside, ...lanes.flatMap((pool) => this.#scope(pool, level))];
+    const pools = children.filter((each) => each.businessObject?.$type === "bpmn:Participant");
+    return [...inside, ...pools.flatMap((pool) => this.#scope(pool, level))];
   }
 
   #node(node, level) {
@@ -100,13 +104,19 @@ export class Tree {
 
   #leaf(element, level, text, below = [], isOpen = false) {
     const kind = kindOf(element);
+    const said = [level, kind, kind === "flow" ? "" : this.#kind(element), text].join("|");
+    const [before, known] = this.#drawn.get(element.id) ?? [];
+    if (before === said && isAsBefore(known, below)) return known;
     const item = document.createElement("li");
+    this.#drawn.set(element.id, [said, item]);
     item.setAttribute("role", "treeitem");
     item.setAttribute("aria-level", level);
     item.dataset.id = element.id;
     item.tabIndex = -1;
+    item.setAttribute("aria-selected", "false");
     item.id = `tree-${element.id}`;
     item.append(this.#line(element, kind, text, below.length));
+    this.#mark(item);
     if (!below.length) return item;
     item.setAttribute("aria-expanded", String(this.#open.get(element.id) ?? isOpen));
     const group = document.createElement("ul");
@@ -141,14 +151,14 @@ export class Tree {
 
   /** One item can be tabbed to: the selected one, else the first. */
   #settle() {
-    for (const item of all("[role=treeitem]", this.root)) {
-      const isSelected = item.dataset.id === this.selected;
-      item.setAttribute("aria-selected", String(isSelected));
+    for (const item of all('[aria-selected="true"], [tabindex="0"]', this.root)) {
+      item.setAttribute("aria-selected", "false");
       item.tabIndex = -1;
-      this.#mark(item);
     }
     const current = this.#current();
-    if (current) current.tabIndex = 0;
+    if (!current) return;
+    current.tabIndex = 0;
+    current.setAttribute("aria-selected", String(current.dataset.id === this.selected));
   }
 
   #current() {
@@ -214,20 +224,30 @@ export class Tree {
   }
 }
 
-/** Along the flows from where nothing leads to; what is in a circle, or alone, as it stands from left to right. */
+/** Whether an item has exactly these items below it already. */
+function isAsBefore(item, below) {
+  const now = item.querySelector(":scope > [role=group]")?.children ?? [];
+  return now.length === below.length && below.every((each, at) => each === now[at]);
+}
+
+/** Each after what leads to it; in a circle what is reached first, and else as it stands from left to right. */
 function inOrder(nodes) {
   const byPlace = [...nodes].sort((a, b) => a.x - b.x || a.y - b.y);
   const within = new Set(nodes);
   const sources = (node) => (node.incoming ?? []).map((flow) => flow.source?.host ?? flow.source).filter((source) => within.has(source));
-  const roots = byPlace.filter((node) => !sources(node).length);
+  const missing = new Map(nodes.map((node) => [node, sources(node).length]));
   const seen = new Set();
-  const queue = [...roots];
-  for (let next = queue.shift(); next || seen.size < nodes.length; next = queue.shift()) {
-    const node = next ?? byPlace.find((each) => !seen.has(each));
+  const ready = byPlace.filter((node) => !missing.get(node));
+  const next = () => ready.shift() ?? byPlace.find((node) => !seen.has(node) && sources(node).some((each) => seen.has(each))) ?? byPlace.find((node) => !seen.has(node));
+  while (seen.size < nodes.length) {
+    const node = next();
     if (seen.has(node)) continue;
     seen.add(node);
-    const ways = [node, ...(node.attachers ?? [])].flatMap((each) => each.outgoing ?? []).map((flow) => flow.target);
-    queue.push(...ways.filter((target) => within.has(target)));
+    const ways = [node, ...(node.attachers ?? [])].flatMap((each) => each.outgoing ?? []);
+    for (const { target } of ways.filter((flow) => within.has(flow.target))) {
+      missing.set(target, missing.get(target) - 1);
+      if (!missing.get(target)) ready.push(target);
+    }
   }
   return [...seen];
 }

@@ -1,0 +1,193 @@
+"""Faults at random moments while orders come in: what was acknowledged is done, once, and provably.
+
+`SIGNALBOX_FAULT_SEEDS=30 SIGNALBOX_FAULT_SECONDS=60` is the long form; the order of faults follows
+from the seed, which a failure names.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import signal
+import threading
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+import psutil
+import psycopg
+import pytest
+
+from tests.ops.processes import family, run
+from tests.ops.waiting import until
+from tests.scenarios.held_gateway import HeldGateway
+from tests.scenarios.product import Product, running
+
+pytestmark = pytest.mark.ops
+
+SEEDS = range(1, 1 + int(os.environ.get("SIGNALBOX_FAULT_SEEDS", "1")))
+SECONDS = float(os.environ.get("SIGNALBOX_FAULT_SECONDS", "15"))
+QUIET_SECONDS = 90.0
+LEASE = {"SIGNALBOX_LEASE_SECONDS": "3", "SIGNALBOX_HEARTBEAT_SECONDS": "1"}
+BEYOND_THE_LEASE = 4.0
+FROZEN_SECONDS = 2.0
+PATH = "/api/v1/workflows/order_processing_v1/executions"
+
+
+@dataclass
+class Clerk:
+    """Hands orders in until each is acknowledged, under one key each."""
+
+    product: Product
+    token: str
+    stopping: threading.Event = field(default_factory=threading.Event)
+    acknowledged: dict[str, set[int]] = field(default_factory=dict)
+
+    def work(self) -> None:
+        number = 0
+        while not self.stopping.wait(0.05):
+            number += 1
+            key = f"FAULT-{number}"
+            while not self.stopping.is_set() and not self._hand_in(key):
+                self.stopping.wait(0.2)
+
+    def _hand_in(self, key: str) -> bool:
+        """Every fifth is handed in twice."""
+        with suppress(OSError, ValueError):
+            for _ in range(1 + (int(key.split("-")[1]) % 5 == 0)):
+                self.acknowledged.setdefault(key, set()).add(self._post(key))
+        return bool(self.acknowledged.get(key))
+
+    def _post(self, key: str) -> int:
+        headers = {"Authorization": f"Bearer {self.token}", "Idempotency-Key": key}
+        body = json.dumps({"input": _order(key)}).encode()
+        asked = urllib.request.Request(self.product.address + PATH, body, headers)
+        with urllib.request.urlopen(asked, timeout=5) as answer:
+            return int(json.load(answer)["execution_id"])
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+def test_whatever_breaks_and_when(seed: int, gateway: HeldGateway) -> None:
+    gateway.go.set()
+    chance = random.Random(seed)
+    with running(gateway.url, **LEASE) as product:
+        clerk = Clerk(product, _token(product))
+        at_work = threading.Thread(target=clerk.work)
+        at_work.start()
+        done = _break_things(product, chance)
+        clerk.stopping.set()
+        at_work.join()
+        _all_is_well(product, clerk, done)
+
+
+def _break_things(product: Product, chance: random.Random) -> list[str]:
+    ends_at, done = time.monotonic() + SECONDS, list[str]()
+    while time.monotonic() < ends_at:
+        threading.Event().wait(chance.uniform(0.3, 2.0))
+        fault = chance.choice(FAULTS)
+        with suppress(psutil.NoSuchProcess, psycopg.Error, StopIteration, OSError):
+            fault(product, chance)
+            done.append(fault.__name__)
+    return done
+
+
+def _all_is_well(product: Product, clerk: Clerk, done: list[str]) -> None:
+    accepted = {key: numbers for key, numbers in clerk.acknowledged.items() if numbers}
+    assert accepted, done
+    assert [key for key, numbers in accepted.items() if len(numbers) > 1] == [], done
+    open_ones = "SELECT count(*) FROM workflows_execution WHERE state NOT IN ('completed')"
+    until(lambda: _answer(product, open_ones) == 0, QUIET_SECONDS)
+    known = {number for (number,) in product.ask("SELECT id FROM workflows_execution")}
+    assert {number for numbers in accepted.values() for number in numbers} <= known, done
+    assert product.violations() == "", done
+    assert run(product.data, "verify_audit", SIGNALBOX_DEMO="1").returncode == 0, done
+    for key in accepted:
+        assert [charge["status"] for charge in product.charges(key)] == ["captured"], (key, done)
+
+
+def _a_worker_is_killed(product: Product, chance: random.Random) -> None:
+    _session(product, chance).kill()
+
+
+def _a_worker_is_frozen_beyond_its_lease(product: Product, chance: random.Random) -> None:
+    process = _session(product, chance)
+    process.suspend()
+    threading.Event().wait(BEYOND_THE_LEASE)
+    process.resume()
+
+
+def _the_cluster_is_killed(product: Product, chance: random.Random) -> None:
+    os.killpg(product.cluster().pid, signal.SIGKILL)
+
+
+def _the_web_server_is_killed(product: Product, chance: random.Random) -> None:
+    children = psutil.Process(product.process.pid).children()
+    next(child for child in children if child.environ().get("APP_ROLE") == "web").kill()
+
+
+def _the_database_stops_at_once(product: Product, chance: random.Random) -> None:
+    product.postmaster().send_signal(signal.SIGQUIT)
+
+
+def _the_database_is_killed(product: Product, chance: random.Random) -> None:
+    product.postmaster().kill()
+
+
+def _connections_are_cut(product: Product, chance: random.Random) -> None:
+    product.ask(
+        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
+        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
+    )
+
+
+def _the_database_is_frozen(product: Product, chance: random.Random) -> None:
+    everything = family(product.postmaster().pid)
+    for process in everything:
+        process.suspend()
+    threading.Event().wait(FROZEN_SECONDS)
+    for process in everything:
+        process.resume()
+
+
+Fault = Callable[[Product, random.Random], None]
+FAULTS: list[Fault] = [
+    _a_worker_is_killed,
+    _a_worker_is_frozen_beyond_its_lease,
+    _the_cluster_is_killed,
+    _the_web_server_is_killed,
+    _the_database_stops_at_once,
+    _the_database_is_killed,
+    _connections_are_cut,
+    _the_database_is_frozen,
+]
+
+
+def _session(product: Product, chance: random.Random) -> psutil.Process:
+    pids = [pid for (pid,) in product.ask("SELECT pid FROM workflows_session ORDER BY pid")]
+    return psutil.Process(chance.choice(pids)) if pids else product.cluster()
+
+
+def _answer(product: Product, statement: str) -> int | None:
+    """None while the database is away."""
+    with suppress(psycopg.Error):
+        return int(product.ask(statement)[0][0])
+    return None
+
+
+def _token(product: Product) -> str:
+    scopes = ("--scopes", "start", "read", "--json")
+    made = run(product.data, "create_token", "admin", *scopes, SIGNALBOX_DEMO="1")
+    return str(json.loads(made.stdout)["token"])
+
+
+def _order(key: str) -> dict[str, object]:
+    return {
+        "order_id": key,
+        "customer_id": "CUST-123",
+        "items": [{"sku": "SKU-002", "quantity": 1}],
+        "total_amount": 20.0,
+    }

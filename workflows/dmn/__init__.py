@@ -1,0 +1,1 @@
+"""Pure: decision tables and simple FEEL, read from DMN files."""

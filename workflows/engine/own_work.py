@@ -1,0 +1,40 @@
+"""What the engine does itself: tasks of its own lane, which need no agent."""
+
+from __future__ import annotations
+
+import json
+
+from workflows.errors import DecisionFailed
+from workflows.graph import decisions
+
+from .claiming import Work
+from .results import Broken, Completed, Result, WaitsForPeople
+
+FAILED = "decision"  # the kind of error of a decision that could not be made
+LARGEST = 256 * 1024  # characters of JSON that a decision gives
+
+
+def done(work: Work) -> Result:
+    """People are asked, decisions are made, and what was stuck goes on."""
+    match work.node.kind:
+        case "human":
+            return WaitsForPeople()
+        case "decision":
+            return _decided(work)
+    return Completed({})
+
+
+def _decided(work: Work) -> Result:
+    """The outcome of a decision table over the task's input."""
+    decision = work.node.decision
+    try:
+        made = decisions.evaluate(decision["tables"], work.input)
+        told = {"decision": decision["decision"], "version": decision["version"]}
+        output = decisions.output(made, told)
+    except DecisionFailed as error:
+        return Broken(str(error), FAILED, is_retryable=False)
+    size = len(json.dumps(output, ensure_ascii=False))
+    if size > LARGEST:
+        message = f"The decision gives {size} characters; {LARGEST} is the limit."
+        return Broken(message, FAILED, is_retryable=False)
+    return Completed(output, told={**told, "hits": output["hits"]})
