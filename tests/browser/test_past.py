@@ -162,7 +162,7 @@ def test_a_finger_on_a_phone_moves_it_and_the_step_stays_in_view(
     assert 1 < row < last
     page.locator("#r-3").click()
     _expect_row(page, 3, last)
-    expect(page.locator("#diagram .is-here")).to_be_in_viewport()
+    expect(page.locator("#diagram .djs-element.is-here")).to_be_in_viewport()
 
 
 def _open(page: Page, product: Product, execution: int, query: str = "") -> int:
