@@ -50,7 +50,7 @@ log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
 OUTAGE_TOLD_SECONDS = 10.0  # between two lines about one outage of the database
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
-INLINE_BATCH = 50
+INLINE_BATCH = 100
 AGENTS_FRESH_SECONDS = 1.0
 STUCK_SECONDS = 2.0  # a thread that works on so long after its step's time limit is given up
 HANGS_AFTER_LEASES = 2
@@ -187,11 +187,13 @@ class Slot:
             self._keep_house()
             has_reported = bool(self.results)
             works = self._exchange() if self.results or self.is_woken else []
+            here: list[Work] = []
             for work in works:
-                if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
+                if self._is_for_thread(work):
                     self._submit(pool, work)
-            for work in works:
-                self.results += self._done_here(work)
+                else:
+                    here.append(work)
+            self.results += [(work, self._done_here(work)) for work in here]
             self.results += self._gathered()
             if works or self.results or (until_quiet and has_reported):
                 self.is_woken = True
@@ -207,7 +209,11 @@ class Slot:
         """Report what is done and take what is next."""
         room = self._room()
         self.house.is_fresh = False
-        works = advancing.exchange(self.session, self.results, room)
+        try:
+            works = advancing.exchange(self.session, self.results, room)
+        except LeaseLost:
+            self.results = []  # each has been applied, or stored and refused, all the same
+            raise
         self.steps += len(self.results)
         if any(isinstance(result, advancing.Broken) for _, result in self.results):
             # A retry may have been set: even a session that stays busy fires it in time.
@@ -242,23 +248,15 @@ class Slot:
             return 0
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
-    def _done_here(self, work: Work) -> list[tuple[Work, advancing.Result]]:
+    def _done_here(self, work: Work) -> advancing.Result:
         """Quick tools, and the engine's own work: people are asked; what was stuck goes on."""
         if work.lane == claiming.ENGINE_LANE:
             is_asked = work.node.kind == HUMAN
-            return [(work, advancing.WaitsForPeople() if is_asked else advancing.Completed({}))]
-        if self._is_quick(work):
-            return [(work, _result(self._run(work, self._agent(work))))]
-        return []
+            return advancing.WaitsForPeople() if is_asked else advancing.Completed({})
+        return _result(self._run(work, self._agent(work)))
 
-    def _is_quick(self, work: Work) -> bool:
-        agent = self._agent(work)
-        if agent is None or agent.kind != Kind.PYTHON:
-            return False
-        try:
-            return tools.get(str(agent.config.get("tool", ""))).inline
-        except tools.UnknownTool:
-            return False
+    def _is_for_thread(self, work: Work) -> bool:
+        return work.lane != claiming.ENGINE_LANE and not _is_quick(self._agent(work))
 
     def _submit(self, pool: ThreadPoolExecutor, work: Work) -> None:
         self.in_flight += 1
@@ -366,6 +364,15 @@ class Slot:
         for ear in (self.ear, self.end.ear):
             with contextlib.suppress(BlockingIOError):
                 os.read(ear, 4096)
+
+
+def _is_quick(agent: Agent | None) -> bool:
+    if agent is None or agent.kind != Kind.PYTHON:
+        return False
+    try:
+        return tools.get(str(agent.config.get("tool", ""))).inline
+    except tools.UnknownTool:
+        return False
 
 
 def _call(work: Work, agent: Agent) -> Call:

@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import asdict, dataclass, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
@@ -25,6 +25,7 @@ from workflows.models.states import is_allowed
 SYSTEM = "system"
 LIVE_CHANNEL, WORK_CHANNEL = "signalbox_live", "signalbox_work"
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _token: ContextVar[str] = ContextVar("token", default="")
 
 
@@ -46,8 +47,7 @@ class Entry:
     data: Mapping[str, Any] | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """A row of `advance`: "work" lent, a "stale" or "refused" result, or an "ended" run.
 
     What a kind of row does not tell is None in it: `sql/advance.sql` says which has what.
@@ -188,7 +188,7 @@ def advance(
     """One exchange with a session (None: a person's hand), as sql/advance.sql describes it."""
     rows = _call("SELECT * FROM workflows_advance(%s, %s, %s)", [session_id, _json(outcomes), want])
     return [
-        Effect(*[*plain, _load(given), _load(seen), version])
+        Effect._make([*plain, _load(given), _load(seen), version])
         for *plain, given, seen, version in rows
     ]
 
@@ -284,9 +284,9 @@ def _call(sql: str, parameters: Sequence[Any]) -> list[Any]:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = _JSON.encode(value)
     if "\\u0000" in text or not _is_utf8(text):
-        text = json.dumps(_storable(value), ensure_ascii=False)
+        text = _JSON.encode(_storable(value))
     return text
 
 
@@ -317,4 +317,6 @@ def _storable(value: Any) -> Any:
 
 
 def _load(value: Any) -> Any:
+    if value == "{}":  # as most are
+        return {}
     return json.loads(value) if isinstance(value, str) else value
