@@ -48,7 +48,7 @@ log = logging.getLogger(__name__)
 SLICE_SECONDS = 300.0  # then the slot goes back through the queue, which proves that it still works
 OUTAGE_TOLD_SECONDS = 10.0  # between two lines about one outage of the database
 DOORBELL_SECONDS = 0.05  # pages are told at most this often by one session while it is busy
-INLINE_BATCH = 50
+INLINE_BATCH = 100
 AGENTS_FRESH_SECONDS = 1.0
 
 
@@ -196,11 +196,13 @@ class Slot:
             self._keep_house()
             has_reported = bool(self.results)
             works = self._exchange() if self.results or self.is_woken else []
+            here: list[Work] = []
             for work in works:
-                if work.lane != claiming.ENGINE_LANE and not self._is_quick(work):
+                if self._is_for_thread(work):
                     self._submit(pool, work)
-            for work in works:
-                self.results += self._done_here(work)
+                else:
+                    here.append(work)
+            self.results += [(work, self._done_here(work)) for work in here]
             self.results += self._gathered()
             if works or self.results or (until_quiet and has_reported):
                 self.is_woken = True
@@ -216,7 +218,11 @@ class Slot:
         """Report what is done and take what is next."""
         room = self._room()
         self.house.is_fresh = False
-        works = advancing.exchange(self.session, self.results, room)
+        try:
+            works = advancing.exchange(self.session, self.results, room)
+        except LeaseLost:
+            self.results = []  # each has been applied, or stored and refused, all the same
+            raise
         self.steps += len(self.results)
         if any(isinstance(result, advancing.Broken) for _, result in self.results):
             # A retry may have been set: even a session that stays busy fires it in time.
@@ -252,16 +258,16 @@ class Slot:
             return 0
         return min(INLINE_BATCH, settings.THREADS - self.in_flight)
 
-    def _done_here(self, work: Work) -> list[tuple[Work, advancing.Result]]:
+    def _done_here(self, work: Work) -> advancing.Result:
         """Quick tools, and the engine's own work."""
         if work.lane == claiming.ENGINE_LANE:
-            return [(work, own_work.done(work))]
-        if self._is_quick(work):
-            return [(work, attempts.result(attempts.run(work, self._agent(work))))]
-        return []
+            return own_work.done(work)
+        return attempts.result(attempts.run(work, self._agent(work)))
 
-    def _is_quick(self, work: Work) -> bool:
-        return work.task_id not in self.suspects and attempts.is_quick(self._agent(work))
+    def _is_for_thread(self, work: Work) -> bool:
+        if work.lane == claiming.ENGINE_LANE:
+            return False
+        return work.task_id in self.suspects or not attempts.is_quick(self._agent(work))
 
     def _submit(self, pool: ThreadPoolExecutor, work: Work) -> None:
         self.in_flight += 1

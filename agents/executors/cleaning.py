@@ -8,6 +8,7 @@ from typing import Any
 OUTPUT_LIMIT = 256 * 1024
 MESSAGE_LIMIT = 2_000
 DEPTH_LIMIT = 100
+_COMPACT = json.JSONEncoder(allow_nan=False, ensure_ascii=False, separators=(",", ":"))
 
 
 def cleaned(value: Any, limit: int = OUTPUT_LIMIT) -> Any:
@@ -25,9 +26,15 @@ def cleaned_text(text: str, limit: int = MESSAGE_LIMIT) -> str:
     return beginning(_storable_text(text), limit)
 
 
+def of_tool(value: Any) -> Any:
+    """What a tool returned, as JSON has it, `cleaned`. Raises as `encoded`, and RecursionError."""
+    text = encoded(value)
+    return json.loads(text) if _is_harmless(text) else cleaned(json.loads(text))
+
+
 def encoded(value: Any) -> str:
     """Compact JSON. Raises TypeError or ValueError for what JSON cannot say."""
-    return json.dumps(value, allow_nan=False, ensure_ascii=False, separators=(",", ":"))
+    return _COMPACT.encode(value)
 
 
 def beginning(text: str, limit: int) -> str:
@@ -36,6 +43,16 @@ def beginning(text: str, limit: int) -> str:
     while (size := len(encoded(text).encode()) - 2) > limit:
         text = text[: len(text) * limit // size]
     return text
+
+
+def _is_harmless(text: str) -> bool:
+    """Whether one look at the JSON shows that there is nothing in it to clean."""
+    try:
+        size = len(text.encode())
+    except UnicodeEncodeError:
+        return False
+    may_be_deep = text.count("{") + text.count("[") > DEPTH_LIMIT
+    return size <= OUTPUT_LIMIT and not may_be_deep and "\\u0000" not in text
 
 
 def _storable(value: Any, depth: int = 0) -> Any:

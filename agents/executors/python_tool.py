@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import json
 import logging
 from collections.abc import Mapping
 from typing import Any
 
 from agents import tools
-from agents.executors.cleaning import cleaned, cleaned_text, encoded
+from agents.executors.cleaning import cleaned, cleaned_text, of_tool
 from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 
 logger = logging.getLogger(__name__)
@@ -58,7 +57,7 @@ def _checked(tool: tools.Tool, result: Any) -> Outcome:
     if not isinstance(result, dict):
         return _not_json(tool, f"a result of type {type(result).__name__}, not a JSON object")
     try:
-        return Done(cleaned(json.loads(encoded(result))))
+        return Done(of_tool(result))
     except (TypeError, ValueError, RecursionError) as problem:
         return _not_json(tool, f"what JSON cannot hold: {problem}")
 

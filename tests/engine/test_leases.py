@@ -4,12 +4,13 @@ import os
 import signal
 import threading
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import timedelta
 
 import pytest
 from django.db import connection, transaction
 
-from agents import housekeeping, runner
+from agents import housekeeping, runner, tools
 from tests.engine.conftest import at_work, together, wait_for_end
 from tests.factories import chain, kinds, make_agent, start, states, step, task
 from tests.ops.waiting import until
@@ -217,6 +218,22 @@ def test_a_session_whose_lease_ran_out_loses_its_work_and_its_late_result(
             waiting.opened.set()
             wait_for_end(execution)
     assert fences(execution) == [1, 2]
+    assert kinds(execution).count("result.refused") == 1
+
+
+def test_a_session_that_learns_of_its_loss_with_a_late_result_stores_it_once(
+    gate: Callable[[str], Gate], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    waiting, name = gate("a"), "tests.wait_at_gate"
+    monkeypatch.setitem(tools._registered, name, replace(tools.get(name), inline=True))
+    make_agent(tool="tests.wait_at_gate")
+    with at_work():
+        execution = start(*chain("a"), retry_policy={"max_retries": 0})
+        assert waiting.entered.wait(10)
+        Session.objects.update(expires_at=clock.now() - timedelta(seconds=1))
+        until(lambda: sessions.reap() == 1)
+        waiting.opened.set()
+        until(lambda: "result.refused" in kinds(execution))
     assert kinds(execution).count("result.refused") == 1
 
 

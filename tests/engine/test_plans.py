@@ -11,7 +11,7 @@ from django.test.utils import CaptureQueriesContext
 
 from agents import housekeeping, runner
 from tests.engine.conftest import Clock
-from tests.factories import chain, make_agent, register, step
+from tests.factories import chain, make_agent, register, start, step
 from workflows import engine
 from workflows.engine import advancing, claiming, lookout, sessions
 
@@ -91,6 +91,26 @@ def test_no_table_of_history_is_scanned_by_the_engine() -> None:
     assert scans() == before
     executions[2].refresh_from_db()
     assert executions[2].state == "completed"
+
+
+def test_an_exchange_does_not_look_at_what_others_run() -> None:
+    make_agent()
+    start(*chain("a", "b", "c"))
+    session = sessions.open_session()
+    works = advancing.exchange(session, [], 1)
+    works = advancing.exchange(session, [(works[0], advancing.Completed({}))], 1)
+    with connection.cursor() as cursor:  # the plans were made while hardly anything ran
+        cursor.execute(
+            "INSERT INTO workflows_task(id, execution_id, node, key, name, kind, lane, state, "
+            "priority, needs, waits_on, is_ready, attempt, max_attempts, fence, created_at, "
+            "session) SELECT (n + 1000000)::bigint << 20, n + 1000000, 0, 'a', 'A', 'agent', 1, "
+            "'running', 2, 0, 0, false, 1, 1, 1, now(), 999999 FROM generate_series(1, 5000) n"
+        )
+    read = reads()
+    works = advancing.exchange(session, [(works[0], advancing.Completed({}))], 1)
+    assert reads() - read < 50
+    advancing.report(session, [(works[0], advancing.Completed({}))])
+    sessions.close_session(session)
 
 
 def test_ageing_reads_only_what_has_waited_long(clock: Clock) -> None:

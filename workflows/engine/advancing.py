@@ -68,8 +68,10 @@ def exchange(
         tokened = [pair for pair in results if not graphs.of(pair[0].version_id).is_plain]
         effects, refused = token_results.exchange(session_id, tokened, 0 if left else want)
         _record_refused(refused)
+        if _is_gone(effects):
+            raise claiming.LeaseLost
         if not left:
-            return claiming.lent(_of_a_living(effects))
+            return claiming.lent(effects)
     return _exchange_plain(session_id, left, want)
 
 
@@ -95,10 +97,11 @@ def _exchange_plain(
     session_id: int | None, left: list[tuple[Work, Result]], want: int
 ) -> list[Work]:
     works: list[Work] = []
-    is_first = True
+    is_first, is_gone = True, False
     while left or (is_first and want):
-        effects = _apply(session_id, left, want - len(works))
+        effects = _apply(session_id, left, 0 if is_gone else want - len(works))
         works += claiming.lent(effects)
+        is_gone |= _is_gone(effects)
         stale = {effect.task_id: effect for effect in effects if effect.what == "stale"}
         late = {effect.task_id for effect in effects if effect.what == "refused"}
         if late:
@@ -106,20 +109,19 @@ def _exchange_plain(
         events.announce(left, effects)
         if any(effect.what == "ended" and effect.task_id is not None for effect in effects):
             deliveries.carry()  # who has called it is told at once
-        _of_a_living(effects)
         left = [
             (_reread(work, stale[work.task_id]), result)
             for work, result in left
             if work.task_id in stale
         ]
         is_first = False
+    if is_gone:
+        raise claiming.LeaseLost
     return works
 
 
-def _of_a_living(effects: list[transitions.Effect]) -> list[transitions.Effect]:
-    if any(effect.what == "gone" for effect in effects):
-        raise claiming.LeaseLost
-    return effects
+def _is_gone(effects: list[transitions.Effect]) -> bool:
+    return any(effect.what == "gone" for effect in effects)
 
 
 def _apply(

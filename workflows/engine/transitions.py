@@ -12,7 +12,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass, fields, replace
-from typing import Any
+from typing import Any, NamedTuple
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
@@ -34,6 +34,7 @@ TAKEN_UP = (
 )
 LIVE_CHANNEL, WORK_CHANNEL = "signalbox_live", "signalbox_work"
 
+_JSON = json.JSONEncoder(ensure_ascii=False)
 _token: ContextVar[str] = ContextVar("token", default="")
 
 
@@ -58,8 +59,7 @@ class Entry:
 ENTRY = tuple(item.name for item in fields(Entry) if item.name != "data")
 
 
-@dataclass(frozen=True, slots=True)
-class Effect:
+class Effect(NamedTuple):
     """A row of `advance`: "work" lent, a "stale" or "refused" result, or an "ended" run.
 
     What a kind of row does not tell is None in it: `sql/advance.sql` says which has what.
@@ -293,7 +293,7 @@ def age(minutes: float, limit: int) -> int:
 
 def _effects(rows: Iterable[Any]) -> list[Effect]:
     return [
-        Effect(*[*plain, _load(given), _load(seen), version])
+        Effect._make([*plain, _load(given), _load(seen), version])
         for *plain, given, seen, version in rows
     ]
 
@@ -352,9 +352,9 @@ def _call(sql: str, parameters: Sequence[Any]) -> list[Any]:
 
 
 def _json(value: Any) -> str:
-    text = json.dumps(value, ensure_ascii=False)
+    text = _JSON.encode(value)
     if "\\u0000" in text or not _is_utf8(text):
-        text = json.dumps(_storable(value), ensure_ascii=False)
+        text = _JSON.encode(_storable(value))
     return text
 
 
@@ -385,4 +385,6 @@ def _storable(value: Any) -> Any:
 
 
 def _load(value: Any) -> Any:
+    if value == "{}":  # as most are
+        return {}
     return json.loads(value) if isinstance(value, str) else value

@@ -66,7 +66,9 @@ class AgentSlot(models.Model):
         constraints = (
             models.UniqueConstraint(fields=("task",), name="a_task_holds_at_most_one_slot"),
         )
-        indexes: ClassVar = [models.Index(fields=("agent_key",), name="slots_by_agent")]
+        indexes: ClassVar = [
+            models.Index(fields=("agent_key", "session", "id"), name="slots_by_holder")
+        ]
 
     def __str__(self) -> str:
         return f"slot {self.pk} of {self.agent_key}"

@@ -35,8 +35,14 @@ class Execution(models.Model):
     has_doubt = False
 
     id = models.BigAutoField(primary_key=True)
-    workflow = models.ForeignKey(Workflow, on_delete=models.PROTECT, related_name="executions")
-    version = models.ForeignKey(Version, on_delete=models.PROTECT, related_name="executions")
+    # Each change of state is a new entry in every index: only what is looked for has one, and what
+    # most executions do not have is not in it.
+    workflow = models.ForeignKey(
+        Workflow, on_delete=models.PROTECT, related_name="executions", db_index=False
+    )
+    version = models.ForeignKey(
+        Version, on_delete=models.PROTECT, related_name="executions", db_index=False
+    )
     state = models.CharField(
         _("state"), max_length=10, choices=State.choices, default=State.PENDING
     )
@@ -55,13 +61,19 @@ class Execution(models.Model):
         null=True,
         blank=True,
         related_name="+",
+        db_index=False,
         verbose_name=_("requested by"),
     )
     idempotency_key = models.CharField(max_length=255, null=True, blank=True)
     error = models.TextField(_("error"), blank=True, default="", db_default="")
     pause_reason = models.TextField(blank=True, default="", db_default="")
     paused_by = models.ForeignKey(
-        settings.AUTH_USER_MODEL, on_delete=models.PROTECT, null=True, blank=True, related_name="+"
+        settings.AUTH_USER_MODEL,
+        on_delete=models.PROTECT,
+        null=True,
+        blank=True,
+        related_name="+",
+        db_index=False,
     )
     forked_from = models.ForeignKey(
         "self",
@@ -86,7 +98,9 @@ class Execution(models.Model):
         permissions = (("operate_execution", _("Can pause, resume, cancel and retry")),)
         constraints = (
             models.UniqueConstraint(
-                fields=("workflow", "idempotency_key"), name="one_execution_per_idempotency_key"
+                fields=("workflow", "idempotency_key"),
+                condition=Q(idempotency_key__isnull=False),
+                name="one_execution_per_idempotency_key",
             ),
             models.CheckConstraint(
                 condition=Q(state__in=State.values), name="an_execution_has_one_of_six_states"
@@ -106,6 +120,16 @@ class Execution(models.Model):
         indexes: ClassVar = [
             models.Index(fields=("state", "-id"), name="executions_by_state"),
             models.Index(fields=("workflow", "-id"), name="executions_by_workflow"),
+            models.Index(
+                fields=("requested_by",),
+                name="executions_by_person",
+                condition=Q(requested_by__isnull=False),
+            ),
+            models.Index(
+                fields=("paused_by",),
+                name="executions_by_who_paused",
+                condition=Q(paused_by__isnull=False),
+            ),
             models.Index(
                 fields=("parent_task",),
                 name="executions_by_calling_task",

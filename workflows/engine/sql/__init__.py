@@ -18,6 +18,7 @@ FILES = (
     "open",
     "end",
     "hold",
+    "take",
     "lend",
     "advance",
     "end_one",

@@ -3,71 +3,83 @@
 -- but may not insert, so nobody can choose a number, a time or a hash. docs/audit.md has the format.
 CREATE OR REPLACE FUNCTION workflows_append_audit(p_entries workflows_audit_entry[])
 RETURNS void LANGUAGE plpgsql SECURITY DEFINER SET search_path = pg_catalog, public
-    SET enable_seqscan = off AS $$
+    -- What is given meets the tables by hashing: a loop in a loop would compare all with all.
+    SET enable_seqscan = off SET enable_nestloop = off AS $$
 DECLARE
     v_at timestamptz := clock_timestamp();
     v_text text := to_char(v_at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"');
-    v_heads bigint[]; v_seqs bigint[]; v_lasts text[];
-    v_digest text; v_previous text; v_hash text;
-    v_digests text[] := '{}'; v_numbers bigint[] := '{}';
-    v_chain text[] := '{}'; v_hashes text[] := '{}';
-    h integer := 0;
-    e workflows_audit_entry;
+    v_heads bigint[]; v_ends bigint[]; v_lasts text[];  -- a place for each head
+    v_owners bigint[]; v_digests text[]; v_befores text[]; v_afters text[];  -- and for each row
+    v_seqs bigint[]; v_previous text[]; v_hashes text[];
+    v_order integer[]; v_seq bigint; v_hash text;
+    h integer := 0; i integer;
 BEGIN
     IF p_entries IS NULL OR cardinality(p_entries) = 0 THEN
         RETURN;
     END IF;
-    INSERT INTO workflows_audithead(execution_id, seq, hash)
-    SELECT DISTINCT coalesce(n.execution_id, 0), 0, '' FROM unnest(p_entries) AS n
-    WHERE NOT EXISTS (
-        SELECT FROM workflows_audithead a WHERE a.execution_id = coalesce(n.execution_id, 0))
-    ON CONFLICT DO NOTHING;
-    SELECT array_agg(l.execution_id), array_agg(l.seq), array_agg(l.hash)
-    INTO v_heads, v_seqs, v_lasts
+    SELECT array_agg(n.place ORDER BY n.head, n.place), array_agg(DISTINCT n.head ORDER BY n.head)
+    INTO v_order, v_heads
     FROM (
-        SELECT a.execution_id, a.seq, a.hash FROM workflows_audithead a
-        WHERE a.execution_id = ANY (
-            ARRAY(SELECT DISTINCT coalesce(n.execution_id, 0) FROM unnest(p_entries) AS n))
-        ORDER BY a.execution_id FOR NO KEY UPDATE
-    ) AS l;
+        SELECT coalesce(e.execution_id, 0) AS head, row_number() OVER () AS place
+        FROM unnest(p_entries) AS e
+    ) AS n;
+    LOOP
+        SELECT array_agg(l.seq), array_agg(l.hash) INTO v_ends, v_lasts
+        FROM (
+            SELECT a.seq, a.hash FROM workflows_audithead a
+            WHERE a.execution_id = ANY (v_heads) ORDER BY a.execution_id FOR NO KEY UPDATE
+        ) AS l;
+        EXIT WHEN cardinality(v_ends) = cardinality(v_heads);
+        INSERT INTO workflows_audithead(execution_id, seq, hash)
+        SELECT n, 0, '' FROM unnest(v_heads) AS n ON CONFLICT DO NOTHING;
+    END LOOP;
 
-    FOREACH e IN ARRAY p_entries LOOP
-        IF h = 0 OR v_heads[h] <> coalesce(e.execution_id, 0) THEN
-            h := array_position(v_heads, coalesce(e.execution_id, 0));
-        END IF;
-        v_previous := v_lasts[h];
-        v_seqs[h] := v_seqs[h] + 1;
-        v_digest := encode(sha256(convert_to(
-            e.kind || E'\n' || coalesce(e.task_id::text, '') || E'\n' || coalesce(e.data, '{}')::text,
-            'UTF8')), 'hex');
-        v_hash := encode(sha256(convert_to(
-            '["' || v_previous || '",' || coalesce(e.execution_id::text, 'null') || ','
-            || v_seqs[h] || ',"' || e.entity_type || '",' || to_json(e.entity_id) || ','
+    -- All of a row that does not hang on the row before it.
+    SELECT array_agg(coalesce(e.execution_id, 0)), array_agg(e.digest),
+        array_agg('",' || coalesce(e.execution_id::text, 'null') || ','),
+        array_agg(',"' || e.entity_type || '",' || to_json(e.entity_id) || ','
             || coalesce('"' || e.old_state || '"', 'null') || ','
             || coalesce('"' || e.new_state || '"', 'null') || ',' || to_json(e.actor) || ','
             || coalesce(e.attempt::text, 'null') || ','
             || coalesce(to_json(e.agent_id)::text, 'null') || ','
-            || coalesce(e.lease_token::text, 'null') || ',"' || v_text || '","' || v_digest || '"]',
-            'UTF8')), 'hex');
+            || coalesce(e.lease_token::text, 'null') || ',"' || v_text || '","' || e.digest || '"]')
+    INTO v_owners, v_digests, v_befores, v_afters
+    FROM (
+        SELECT n.*, encode(sha256(convert_to(n.kind || E'\n' || coalesce(n.task_id::text, '')
+            || E'\n' || coalesce(n.data, '{}')::text, 'UTF8')), 'hex') AS digest
+        FROM unnest(p_entries) AS n OFFSET 0
+    ) AS e;
+    -- Chain by chain; the rows themselves stay in the order given, in which they happened.
+    v_seqs := v_owners;
+    v_previous := v_digests;
+    v_hashes := v_digests;
+    FOREACH i IN ARRAY v_order LOOP
+        IF h = 0 OR v_owners[i] <> v_heads[h] THEN
+            h := h + 1;
+            v_seq := v_ends[h];
+            v_hash := v_lasts[h];
+        END IF;
+        v_seq := v_seq + 1;
+        v_seqs[i] := v_seq;
+        v_previous[i] := v_hash;
+        v_hash := encode(sha256(convert_to(
+            '["' || v_hash || v_befores[i] || v_seq || v_afters[i], 'UTF8')), 'hex');
+        v_hashes[i] := v_hash;
+        v_ends[h] := v_seq;
         v_lasts[h] := v_hash;
-        v_numbers := v_numbers || v_seqs[h];
-        v_digests := v_digests || v_digest;
-        v_chain := v_chain || v_previous;
-        v_hashes := v_hashes || v_hash;
     END LOOP;
 
     UPDATE workflows_audithead a SET seq = c.seq, hash = c.hash
-    FROM unnest(v_heads, v_seqs, v_lasts) AS c(execution_id, seq, hash)
+    FROM unnest(v_heads, v_ends, v_lasts) AS c(execution_id, seq, hash)
     WHERE a.execution_id = c.execution_id AND a.execution_id = ANY (v_heads);
     INSERT INTO workflows_auditevent(
         execution_id, seq, at, at_text, kind, entity_type, entity_id, task_id, old_state, new_state,
         actor, attempt, agent_id, lease_token, data, data_digest, previous_hash, hash)
-    SELECT n.execution_id, c.seq, v_at, v_text, n.kind, n.entity_type, n.entity_id, n.task_id,
-        n.old_state, n.new_state, n.actor, n.attempt, n.agent_id, n.lease_token,
-        coalesce(n.data, '{}'), c.digest, c.previous, c.hash
+    SELECT c.execution_id, c.seq, v_at, v_text, c.kind, c.entity_type, c.entity_id, c.task_id,
+        c.old_state, c.new_state, c.actor, c.attempt, c.agent_id, c.lease_token,
+        coalesce(c.data, '{}'), c.digest, c.previous, c.hash
     FROM ROWS FROM (
-        unnest(p_entries), unnest(v_numbers), unnest(v_digests), unnest(v_chain), unnest(v_hashes)
+        unnest(p_entries), unnest(v_seqs), unnest(v_digests), unnest(v_previous), unnest(v_hashes)
     ) AS c(execution_id, kind, entity_type, entity_id, task_id, old_state, new_state, actor,
-        attempt, agent_id, lease_token, data, seq, digest, previous, hash),
-    LATERAL (SELECT c.*) AS n;
+        attempt, agent_id, lease_token, data, seq, digest, previous, hash);
 END $$;

@@ -23,19 +23,18 @@ DROP TRIGGER IF EXISTS versions_are_frozen ON workflows_version;
 CREATE TRIGGER versions_are_frozen BEFORE UPDATE ON workflows_version
     FOR EACH STATEMENT EXECUTE FUNCTION workflows_refuse_change();
 
--- The table of states/ALLOWED, tested in the WHEN clause: a legal move calls no function.
+-- The table of states/ALLOWED, tested in the WHEN clause: a legal move calls no function. After the
+-- row, not before it, for which PostgreSQL would lock each row with a record of its own.
 DROP TRIGGER IF EXISTS only_allowed_transitions ON workflows_task;
-CREATE TRIGGER only_allowed_transitions BEFORE UPDATE OF state ON workflows_task
-    FOR EACH ROW WHEN (OLD.state <> NEW.state AND NOT (
-        OLD.state = 'running' AND NEW.state IN ('completed', 'failed', 'paused')
-        OR OLD.state IN ('pending', 'paused') AND NEW.state IN ('running', 'cancelled')
-        OR OLD.state = 'failed' AND NEW.state = 'pending'))
+CREATE TRIGGER only_allowed_transitions AFTER UPDATE OF state ON workflows_task
+    FOR EACH ROW WHEN (OLD.state <> NEW.state AND (OLD.state || ' to ' || NEW.state) <> ALL (
+        '{running to completed,running to failed,running to paused,pending to running,
+        pending to cancelled,paused to running,paused to cancelled,failed to pending}'::text[]))
     EXECUTE FUNCTION workflows_refuse_transition();
 
 DROP TRIGGER IF EXISTS only_allowed_transitions ON workflows_execution;
-CREATE TRIGGER only_allowed_transitions BEFORE UPDATE OF state ON workflows_execution
-    FOR EACH ROW WHEN (OLD.state <> NEW.state AND NOT (
-        OLD.state = 'running' AND NEW.state IN ('completed', 'failed', 'paused')
-        OR OLD.state IN ('pending', 'paused') AND NEW.state IN ('running', 'cancelled')
-        OR OLD.state = 'failed' AND NEW.state = 'pending'))
+CREATE TRIGGER only_allowed_transitions AFTER UPDATE OF state ON workflows_execution
+    FOR EACH ROW WHEN (OLD.state <> NEW.state AND (OLD.state || ' to ' || NEW.state) <> ALL (
+        '{running to completed,running to failed,running to paused,pending to running,
+        pending to cancelled,paused to running,paused to cancelled,failed to pending}'::text[]))
     EXECUTE FUNCTION workflows_refuse_transition();

@@ -13,7 +13,9 @@ CREATE OR REPLACE FUNCTION workflows_lend(
 LANGUAGE plpgsql AS $$
 DECLARE
     v_now timestamptz := workflows_now();
-    v_live bigint[]; v_floor integer; v_room integer;
+    v_has_reserved boolean := EXISTS (
+        SELECT FROM workflows_agentslot s WHERE s.task IS NOT NULL);  -- for a task, by hand
+    v_live bigint[]; v_ranks integer[]; v_floor integer; v_room integer;
     v_tasks bigint[]; v_lanes integer[];
     u_lanes integer[]; u_ids integer[]; u_agents text[]; u_slots bigint[];
     u_repeatable boolean[]; v_repeatable boolean[] := '{}';
@@ -23,15 +25,24 @@ DECLARE
 BEGIN
     taken := '{}';
     IF cardinality(p_opened) > 0 THEN
-        SELECT array_agg(t.id), min(t.rank) INTO v_live, v_floor
-        FROM workflows_task t JOIN workflows_execution x ON x.id = t.execution_id
-        WHERE t.id = ANY (p_opened) AND x.state IN ('pending', 'running')
-            AND NOT EXISTS (SELECT FROM workflows_agentslot s WHERE s.task = t.id);
+        SELECT array_agg(t.id ORDER BY t.rank DESC, t.id),
+            array_agg(t.rank ORDER BY t.rank DESC, t.id),
+            array_agg(t.lane ORDER BY t.rank DESC, t.id)
+        INTO v_live, v_ranks, v_lanes
+        FROM (
+            SELECT t.id, t.rank, t.lane, t.execution_id FROM workflows_task t
+            WHERE t.id = ANY (p_opened) AND (NOT v_has_reserved
+                OR NOT EXISTS (SELECT FROM workflows_agentslot s WHERE s.task = t.id))
+        ) AS t JOIN LATERAL (  -- one probe each: a join would compare all with all
+            SELECT x.state FROM workflows_execution x WHERE x.id = t.execution_id OFFSET 0
+        ) AS x ON x.state IN ('pending', 'running');
+        v_floor := v_ranks[cardinality(v_ranks)];
     END IF;
     v_live := coalesce(v_live, '{}');
+    v_tasks := v_live;
     v_room := p_want - cardinality(v_live);
 
-    IF p_want > 0 THEN
+    IF p_want > 0 AND (v_room <= 0 OR EXISTS (SELECT FROM workflows_task t WHERE t.is_ready)) THEN
         WITH RECURSIVE lanes AS (
             (SELECT t.lane FROM workflows_task t WHERE t.is_ready ORDER BY t.lane LIMIT 1)
             UNION ALL
@@ -59,14 +70,14 @@ BEGIN
         ),
         found AS (
             SELECT * FROM urgent UNION ALL SELECT * FROM others UNION ALL
-            SELECT t.id, t.rank, t.lane FROM workflows_task t WHERE t.id = ANY (v_live)
+            SELECT * FROM unnest(v_live, v_ranks, v_lanes)
         )
         SELECT array_agg(f.id ORDER BY f.rank DESC, f.id),
             array_agg(f.lane ORDER BY f.rank DESC, f.id)
         INTO v_tasks, v_lanes FROM found f;
     END IF;
 
-    IF v_tasks IS NOT NULL THEN
+    IF p_want > 0 AND cardinality(v_tasks) > 0 THEN
         WITH wanted AS (
             SELECT w.lane, count(*) AS n FROM unnest(v_lanes) AS w(lane) WHERE w.lane > 0
             GROUP BY w.lane
@@ -82,9 +93,13 @@ BEGIN
                 SELECT count(*) FROM unnest(p_freed) AS f(agent) WHERE f.agent = a.agent_key
             ) AS f(n)
             CROSS JOIN LATERAL (
-                SELECT count(*) FILTER (WHERE s.session IS NOT NULL OR s.task IS NOT NULL),
+                SELECT count(*) + CASE WHEN v_has_reserved THEN (
+                        SELECT count(*) FROM workflows_agentslot r
+                        WHERE r.agent_key = a.agent_key AND r.session IS NULL
+                            AND r.task IS NOT NULL) ELSE 0 END,
                     count(*) FILTER (WHERE s.is_retired AND s.session = p_session)
-                FROM workflows_agentslot s WHERE s.agent_key = a.agent_key
+                FROM workflows_agentslot s
+                WHERE s.agent_key = a.agent_key AND s.session IS NOT NULL
             ) AS s(busy, retired)
         ),
         units AS MATERIALIZED (
@@ -151,40 +166,5 @@ BEGIN
     IF cardinality(taken) = 0 THEN
         RETURN;
     END IF;
-    WITH took AS (
-        UPDATE workflows_task t SET state = 'running', is_ready = false, waits_on = 0,
-            session = p_session, agent_key = c.agent, is_repeatable = c.repeatable,
-            rank = t.priority, attempt = t.attempt + 1, fence = t.fence + 1, started_at = v_now,
-            finished_at = NULL
-        FROM unnest(taken, v_agents, v_repeatable) AS c(id, agent, repeatable)
-        WHERE t.id = c.id AND t.id = ANY (taken)
-        RETURNING t.id, t.execution_id, t.key, t.lane, t.attempt, t.fence, t.agent_key,
-            t.timeout_seconds
-    ),
-    begun AS (
-        UPDATE workflows_execution x SET state = 'running', started_at = coalesce(x.started_at, v_now)
-        WHERE x.id = ANY (ARRAY(SELECT DISTINCT k.execution_id FROM took k)) AND x.state = 'pending'
-        RETURNING x.id
-    ),
-    timed AS (
-        INSERT INTO workflows_timer(kind, execution_id, task_id, fence, due_at)
-        SELECT 'task_timeout', k.execution_id, k.id, k.fence,
-            v_now + k.timeout_seconds * interval '1 second'
-        FROM took k WHERE k.timeout_seconds IS NOT NULL
-    ),
-    rows AS (
-        SELECT 0 AS rank, 0 AS place, ROW(
-            b.id, 'execution.running', 'execution', b.id::text, NULL, 'pending', 'running', 'system',
-            NULL, NULL, NULL, '{}')::workflows_audit_entry AS entry
-        FROM begun b
-        UNION ALL
-        SELECT 1, array_position(taken, k.id), ROW(
-            k.execution_id, 'task.assigned', 'task', k.id::text, k.id, 'pending', 'running',
-            CASE WHEN k.agent_key = '' THEN 'system' ELSE 'agent:' || k.agent_key END,
-            k.attempt, nullif(k.agent_key, ''), k.fence,
-            jsonb_build_object('key', k.key, 'session', p_session, 'candidates',
-                coalesce(v_candidates -> k.lane::text, '[]')))::workflows_audit_entry
-        FROM took k
-    )
-    SELECT array_agg(r.entry ORDER BY r.rank, r.place) INTO entries FROM rows r;
+    entries := workflows_take(p_session, taken, v_agents, v_repeatable, v_candidates);
 END $$;

@@ -2,51 +2,55 @@
 -- count of open tasks and their variables. Returns the targets that wait for nothing more; these are
 -- still to be written, by workflows_lend, which may start them in the same stroke.
 CREATE OR REPLACE FUNCTION workflows_open(p_given workflows_outcome[], p_done bigint[])
-RETURNS bigint[] LANGUAGE plpgsql AS $$
+RETURNS bigint[] LANGUAGE plpgsql
+-- What is given meets the tables by hashing: a loop in a loop would compare all with all.
+SET enable_nestloop = off AS $$
 DECLARE
     v_opened bigint[];
+    v_joins bigint[]; v_tokens integer[];
+    v_executions bigint[]; v_change integer[]; v_assigned jsonb[];
 BEGIN
-    WITH arrive AS MATERIALIZED (
+    SELECT coalesce(array_agg(r.id) FILTER (WHERE r.waits_on <= r.tokens), '{}'),
+        array_agg(r.id) FILTER (WHERE r.waits_on > r.tokens),
+        array_agg(r.tokens) FILTER (WHERE r.waits_on > r.tokens)
+    INTO v_opened, v_joins, v_tokens
+    FROM (
         SELECT target, count(*)::integer AS tokens
         FROM unnest(p_given) AS g CROSS JOIN LATERAL unnest(g.targets) AS target
         WHERE g.id = ANY (p_done) AND g."to" = 'completed' GROUP BY target
-    ),
-    reached AS MATERIALIZED (
-        SELECT t.id, t.execution_id, t.waits_on - a.tokens AS left_over
-        FROM arrive a CROSS JOIN LATERAL (  -- one probe a target: a join would compare all with all
-            SELECT * FROM workflows_task t WHERE t.id = a.target OFFSET 0
-        ) AS t
-        WHERE t.state = 'pending'
-            AND t.waits_on > 0 AND t.attempt = 0  -- else it waits for its retry, not for a token
-    ),
-    counted AS (
-        UPDATE workflows_task t SET waits_on = r.left_over FROM reached r
-        WHERE r.left_over > 0 AND t.id = r.id
-            AND t.id = ANY (ARRAY(SELECT id FROM reached WHERE left_over > 0))
-    ),
-    delta AS (
-        SELECT c.execution_id, sum(c.n) AS n FROM (
-            SELECT r.execution_id, 1 AS n FROM reached r WHERE r.left_over <= 0
+    ) AS a CROSS JOIN LATERAL (  -- one probe a target: a join would compare all with all
+        SELECT t.id, t.state, t.waits_on, t.attempt, a.tokens FROM workflows_task t
+        WHERE t.id = a.target OFFSET 0
+    ) AS r
+    WHERE r.state = 'pending'
+        AND r.waits_on > 0 AND r.attempt = 0;  -- else it waits for its retry, not for a token
+
+    SELECT array_agg(c.id), array_agg(c.n), array_agg(c.assigned)
+    INTO v_executions, v_change, v_assigned
+    FROM (
+        SELECT c.id, sum(c.n)::integer AS n,
+            (array_agg(c.assigned) FILTER (WHERE c.assigned IS NOT NULL))[1] AS assigned
+        FROM (
+            SELECT o >> 20 AS id, 1 AS n, NULL::jsonb AS assigned FROM unnest(v_opened) AS o
             UNION ALL
-            SELECT g.id >> 20, -1 FROM unnest(p_given) g
-            WHERE g.id = ANY (p_done) AND g."to" IN ('completed', 'failed')
-        ) AS c GROUP BY c.execution_id
-    ),
-    news AS (
-        SELECT g.id >> 20 AS execution_id, g.assigned FROM unnest(p_given) g
-        WHERE g.id = ANY (p_done) AND g.assigned <> '{}'
-    ),
-    change AS MATERIALIZED (
-        SELECT coalesce(d.execution_id, n.execution_id) AS id, coalesce(d.n, 0) AS n, n.assigned
-        FROM delta d FULL JOIN news n ON n.execution_id = d.execution_id
-        WHERE d.n <> 0 OR n.assigned IS NOT NULL
-    ),
-    changed AS (
+            SELECT g.id >> 20, -(g."to" IN ('completed', 'failed'))::integer,
+                nullif(g.assigned, '{}')
+            FROM unnest(p_given) g WHERE g.id = ANY (p_done)
+        ) AS c GROUP BY c.id
+    ) AS c WHERE c.n <> 0 OR c.assigned IS NOT NULL;
+
+    -- Most steps neither stop at a join nor change their execution, and a write of no rows has its price.
+    IF v_joins IS NOT NULL THEN
+        UPDATE workflows_task t SET waits_on = t.waits_on - j.tokens
+        FROM unnest(v_joins, v_tokens) AS j(id, tokens)
+        WHERE t.id = j.id AND t.id = ANY (v_joins);
+    END IF;
+    IF v_executions IS NOT NULL THEN
         UPDATE workflows_execution x SET open_tasks = x.open_tasks + c.n,
             variables = x.variables || coalesce(c.assigned, '{}'),
             variables_version = x.variables_version + (c.assigned IS NOT NULL)::integer
-        FROM change c WHERE x.id = c.id AND x.id = ANY (ARRAY(SELECT id FROM change))
-    )
-    SELECT coalesce(array_agg(r.id), '{}') INTO v_opened FROM reached r WHERE r.left_over <= 0;
+        FROM unnest(v_executions, v_change, v_assigned) AS c(id, n, assigned)
+        WHERE x.id = c.id AND x.id = ANY (v_executions);
+    END IF;
     RETURN v_opened;
 END $$;

@@ -1,11 +1,15 @@
 -- Applies outcomes of tasks that p_session runs (NULL: a person's hand): each only if its task still
 -- runs for that session under that fence. Locks the audit heads of their executions, in id order.
 CREATE OR REPLACE FUNCTION workflows_settle(p_session bigint, p_given workflows_outcome[])
-RETURNS workflows_settled LANGUAGE plpgsql AS $$
+RETURNS workflows_settled LANGUAGE plpgsql
+-- What is given meets the tables by hashing: a loop in a loop would compare all with all.
+SET enable_nestloop = off AS $$
 DECLARE
     v_now timestamptz := workflows_now();
+    v_old text := 'running';  -- a constant would send the planner through the index of all that runs
     v_ids bigint[];
     v_executions bigint[];
+    v_timed bigint[];
     v_more workflows_audit_entry[];
     s workflows_settled;
 BEGIN
@@ -13,7 +17,10 @@ BEGIN
     FROM unnest(p_given) AS g;
     PERFORM 1 FROM workflows_audithead h
     WHERE h.execution_id = ANY (v_executions) ORDER BY h.execution_id FOR NO KEY UPDATE;
-    s.stale := workflows_stale(p_given);
+    s.stale := '{}';
+    IF EXISTS (SELECT FROM unnest(p_given) g WHERE g.routed_on IS NOT NULL) THEN
+        s.stale := workflows_stale(p_given, v_executions);
+    END IF;
 
     WITH done AS (
         UPDATE workflows_task t SET
@@ -24,25 +31,27 @@ BEGIN
             attempt = t.attempt - (g."to" = 'released')::integer,
             finished_at = CASE WHEN g."to" <> 'paused' THEN v_now END
         FROM unnest(p_given) AS g
-        WHERE t.id = g.id AND t.id = ANY (v_ids) AND t.state = 'running'
+        WHERE t.id = g.id AND t.id = ANY (v_ids) AND t.state = v_old
             AND t.session IS NOT DISTINCT FROM p_session AND t.fence = g.fence
             AND NOT t.id = ANY (s.stale)
         RETURNING t.id, t.execution_id, t.key, t.state, t.attempt, t.fence, t.agent_key,
             t.timeout_seconds, g.actor, g.error, g.error_kind, g.assigned, g.data
-    ),
-    unset AS (
-        DELETE FROM workflows_timer m USING done d
-        WHERE d.timeout_seconds IS NOT NULL AND m.task_id = d.id AND m.kind = 'task_timeout'
     )
-    SELECT coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.agent_key), '{}'), array_agg(ROW(
+    SELECT array_agg(d.id) FILTER (WHERE d.timeout_seconds IS NOT NULL), coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.agent_key), '{}'), array_agg(ROW(
         d.execution_id, 'task.' || d.state, 'task', d.id::text, d.id, 'running', d.state,
         coalesce(d.actor, CASE WHEN d.agent_key = '' THEN 'system' ELSE 'agent:' || d.agent_key END),
         d.attempt, nullif(d.agent_key, ''), d.fence,
-        jsonb_strip_nulls(jsonb_build_object('key', d.key, 'error', d.error, 'error_kind',
-            d.error_kind)) || CASE WHEN d.assigned <> '{}'
-            THEN jsonb_build_object('set', d.assigned) ELSE '{}' END || coalesce(d.data, '{}')
+        CASE WHEN d.error IS NULL THEN jsonb_build_object('key', d.key)
+            ELSE jsonb_strip_nulls(jsonb_build_object('key', d.key, 'error', d.error, 'error_kind',
+                d.error_kind)) END
+            || CASE WHEN d.assigned <> '{}' THEN jsonb_build_object('set', d.assigned) ELSE '{}' END
+            || coalesce(d.data, '{}')
         )::workflows_audit_entry ORDER BY array_position(v_ids, d.id))
-    INTO s.done, s.freed, s.entries FROM done d;
+    INTO v_timed, s.done, s.freed, s.entries FROM done d;
+
+    IF v_timed IS NOT NULL THEN
+        DELETE FROM workflows_timer m WHERE m.task_id = ANY (v_timed) AND m.kind = 'task_timeout';
+    END IF;
 
     IF p_session IS NULL THEN
         UPDATE workflows_agentslot a SET task = NULL WHERE a.task = ANY (s.done);
@@ -56,7 +65,7 @@ BEGIN
                 waits_since = v_now
             FROM unnest(p_given) AS g, workflows_execution x
             WHERE t.id = g.id AND t.id = ANY (s.done) AND g."to" IN ('retry', 'released')
-                AND x.id = t.execution_id
+                AND x.id = t.execution_id AND x.id = ANY (v_executions)
             RETURNING t.id, t.execution_id, t.key, t.attempt, t.fence, g."to" AS went, g.delay,
                 x.state = 'paused' AS is_held
         ),
