@@ -31,7 +31,7 @@ class Start(Schema):
     input: dict[str, Any] = Field(default_factory=dict, description="as the workflow's schema says")
     priority: int | None = Field(default=None, ge=1, le=4, description="1 low … 4 critical")
     start: str | None = Field(
-        None,
+        default=None,
         max_length=100,
         pattern=r"^[^\x00]*$",
         description="the start event at which it begins, where an event begins it",
