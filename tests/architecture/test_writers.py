@@ -13,8 +13,6 @@ WRITER = "workflows/engine/transitions.py"
 EXCEPTIONS = {
     "workflows/engine/approvals.py": "an approval's state is open or decided, not the machine's",
     "workflows/engine/decisions.py": "an approval's state is open or decided, not the machine's",
-    "workflows/graph/rehearsal.py": "a step of a dry run, which is never stored",
-    "workflows/graph/rehearsing_tokens.py": "a step of a dry run, which is never stored",
     "workflows/views/timeline.py": "a bar of the time line, which is drawn and never stored",
 }
 WRITES = {

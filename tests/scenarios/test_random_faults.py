@@ -99,14 +99,28 @@ def _all_is_well(product: Product, clerk: Clerk, done: list[str]) -> None:
     accepted = {key: numbers for key, numbers in clerk.acknowledged.items() if numbers}
     assert accepted, done
     assert [key for key, numbers in accepted.items() if len(numbers) > 1] == [], done
-    open_ones = "SELECT count(*) FROM workflows_execution WHERE state NOT IN ('completed')"
-    until(lambda: _answer(product, open_ones) == 0, QUIET_SECONDS)
+    _wait_for_the_end(product, done)
     known = {number for (number,) in product.ask("SELECT id FROM workflows_execution")}
     assert {number for numbers in accepted.values() for number in numbers} <= known, done
     assert product.violations() == "", done
     assert run(product.data, "verify_audit", SIGNALBOX_DEMO="1").returncode == 0, done
     for key in accepted:
         assert [charge["status"] for charge in product.charges(key)] == ["captured"], (key, done)
+
+
+def _wait_for_the_end(product: Product, done: list[str]) -> None:
+    open_ones = "SELECT count(*) FROM workflows_execution WHERE state <> 'completed'"
+    try:
+        until(lambda: _answer(product, open_ones) == 0, QUIET_SECONDS)
+    except AssertionError:
+        left = (
+            "SELECT x.id, x.state, t.key, t.state, t.attempt, t.error, t.session, t.is_ready"
+            " FROM workflows_execution x JOIN workflows_task t ON t.execution_id = x.id"
+            " WHERE x.state <> 'completed' AND t.state <> 'completed' ORDER BY x.id, t.id LIMIT 40"
+        )
+        sessions = product.ask("SELECT *, now() FROM workflows_session")
+        lines = [done, product.ask(open_ones), sessions, *product.ask(left), product.output[-3000:]]
+        pytest.fail("\n".join(map(str, lines)))
 
 
 def _a_worker_is_killed(product: Product, chance: random.Random) -> None:
