@@ -74,10 +74,15 @@ function place(element, canvas) {
 }
 
 document.addEventListener("bpmn:ready", ({ target, detail }) => {
-  target.closest(".diagram-card")?.classList.add("has-canvas");
+  const card = target.closest(".diagram-card");
+  const hadFocus = card?.querySelector(".diagram")?.contains(document.activeElement);
+  card?.classList.add("has-canvas");
   place(target, detail.canvas);
   addEventListener("beforeprint", () => detail.canvas.zoom("fit"));
-  if (!target.dataset.overlay) return;
-  target.live = new LiveDiagram(target, detail.canvas);
-  target.live.refresh();
+  if (target.dataset.overlay) {
+    target.live = new LiveDiagram(target, detail.canvas);
+    target.live.refresh();
+  }
+  // Whoever stood on the drawing that it takes the place of goes on from here, not from the page's top.
+  if (hadFocus) one('[tabindex="0"]', target)?.focus();
 });

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import CDPSession, Locator, Page, expect
+from playwright.sync_api import CDPSession, Locator, Page, Route, expect
 
 from tests.browser.desk import (
     PHONE,
@@ -247,3 +247,15 @@ def _processor_seconds(clock: CDPSession) -> float:
     """What the page's main thread has used, whatever else the machine does."""
     metrics = clock.send("Performance.getMetrics")["metrics"]
     return next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
+
+
+def test_the_focus_stays_in_the_diagram_when_the_canvas_takes_its_place(
+    ada: Page, past: Past
+) -> None:
+    held: list[Route] = []
+    ada.route(re.compile(r"/versions/\d+/diagram/"), lambda route: held.append(route))
+    ada.goto(f"/executions/{past.executions['waiting']}/")
+    ada.locator(".diagram-card .diagram a.node").first.focus()
+    held[0].continue_()
+    expect(ada.locator(".diagram-card.has-canvas")).to_be_visible()
+    expect(ada.locator("#diagram :focus")).to_have_count(1)

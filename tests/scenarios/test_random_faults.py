@@ -30,7 +30,7 @@ from tests.scenarios.product import Product, running
 pytestmark = pytest.mark.ops
 
 SEEDS = range(1, 1 + int(os.environ.get("SIGNALBOX_FAULT_SEEDS", "1")))
-SECONDS = float(os.environ.get("SIGNALBOX_FAULT_SECONDS", "15"))
+SECONDS = float(os.environ.get("SIGNALBOX_FAULT_SECONDS", "8"))
 QUIET_SECONDS = 90.0
 LEASE = {"SIGNALBOX_LEASE_SECONDS": "3", "SIGNALBOX_HEARTBEAT_SECONDS": "1"}
 BEYOND_THE_LEASE = 4.0
