@@ -65,6 +65,7 @@ def _approval(work: claiming.Work) -> Approval:
         users=list(asked.get("users", [])),
         required=asked.get("required", 1),
         not_requester=asked.get("not_requester", True),
+        form=asked.get("form") or {},
         payload=payload,
         digest=_digest(payload),
         requested_at=clock.now(),
