@@ -106,6 +106,95 @@ def _check_condition(page: Page) -> None:
     expect(condition).to_have_attribute("aria-invalid", "false")
 
 
+def test_a_form_is_built_by_keyboard_and_filled_in_by_who_approves(
+    linus: Page, desk: Desk, product: Product
+) -> None:
+    key = new_workflow(linus, "With a form")
+    saved(linus, lambda: add_by_tree(linus, "Start", "Approval by a person", "Look at it"))
+    linus.locator("#panel").get_by_label("approver", exact=True).check()
+    _add_field(linus, "Kind of goods", "choice", options="tea, coffee")
+    _add_field(linus, "Amount", "number", required=True)
+    rows = linus.locator("#panel .form-row")
+    up = rows.nth(1).get_by_role("button", name="Move up")
+    up.focus()
+    saved(linus, lambda: linus.keyboard.press("Enter"))
+    expect(linus.locator(":focus")).to_have_attribute("aria-label", "Move up")
+    _add_field(linus, "Amount", "date", name="amount")
+    expect(linus.locator("#form-told")).to_be_visible()
+    away = rows.nth(2).get_by_role("button", name="Take this field away")
+    saved(linus, lambda: away.press("Enter"))
+    expect(linus.locator("#form-told")).to_be_hidden()
+    form = _row_of(product, key, "look_at_it")[0]["form"]
+    assert form == {
+        "type": "object",
+        "required": ["amount"],
+        "properties": {
+            "amount": {"type": "number", "title": "Amount", "propertyOrder": 1},
+            "kind_of_goods": {
+                "type": "string",
+                "enum": ["tea", "coffee"],
+                "title": "Kind of goods",
+                "propertyOrder": 2,
+            },
+        },
+    }
+    linus.reload()
+    ready(linus)
+    item(linus, "Look at it").click()
+    expect(rows.nth(1).get_by_label("Options, separated by commas")).to_have_value("tea, coffee")
+    publish(linus, "")
+    linus.goto(f"/workflows/{key}/start/")
+    send(linus)
+    _fill_in(desk.open_for("grace"), "With a form")
+    expect_state(linus, "completed")
+
+
+def _add_field(
+    page: Page, label: str, kind: str, *, name: str = "", options: str = "", required: bool = False
+) -> None:
+    page.locator("#panel").get_by_role("button", name="Add a field").press("Enter")
+    expect(page.locator(":focus")).to_have_attribute("data-part", "label")
+    page.keyboard.type(label)
+    page.keyboard.press("Tab")
+    row = page.locator("#panel .form-row").last
+    row.get_by_label("Type").select_option(kind)
+    if options:
+        row.get_by_label("Options, separated by commas").fill(options)
+    if name:
+        row.get_by_label("Name", exact=True).fill(name)
+    if required:
+        row.get_by_label("Required").check()
+
+
+def _row_of(product: Product, key: str, task: str) -> tuple[Any, ...]:
+    found = product.ask(
+        "SELECT t.approval FROM workflows_taskdefinition t"
+        " JOIN workflows_workflow w ON w.id = t.workflow_id WHERE w.key = %s AND t.key = %s",
+        key,
+        task,
+    )
+    return tuple(found[0])
+
+
+def _fill_in(page: Page, workflow: str) -> None:
+    """What misses the form is told at its field, beside what was typed; then it is approved."""
+    page.goto("/inbox/")
+    page.get_by_role("link", name="Look at it").first.click()
+    page.get_by_label("Kind of goods").select_option("coffee")
+    page.get_by_label("Amount").fill("ten")
+    page.keyboard.press("Enter")
+    page.locator("#comment").fill("for the office")
+    page.locator("#approve").click()
+    expect(page.get_by_label("Amount")).to_have_attribute("aria-invalid", "true")
+    expect(page.get_by_label("Amount")).to_have_value("ten")
+    expect(page.get_by_label("Kind of goods")).to_have_value("coffee")
+    expect(page.locator("#comment")).to_have_value("for the office")
+    page.get_by_label("Amount").fill("10")
+    page.locator("#approve").click()
+    expect(page.locator("#decision")).to_contain_text("The execution went on.")
+    expect(page.locator(".answers")).to_contain_text("coffee")
+
+
 def test_what_the_panel_says_is_what_the_workflow_does(linus: Page, product: Product) -> None:
     key = new_workflow(linus, "Every field")
     add_by_tree(linus, "Start", "Task of an agent", "Work")

@@ -57,7 +57,7 @@ def approval_decide(request: HttpRequest, approval_id: int) -> HttpResponse:
             verdict=verdict,
             comment=comment,
             digest=digest,
-            data=form and form.data.get(DATA, {}),
+            data=None if form is None else form.data.get(DATA, {}),
         )
     except InvalidInput as error:
         if form is None:
