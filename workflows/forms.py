@@ -161,7 +161,7 @@ def _fields(schema: Mapping[str, Any], data: Mapping[str, Any], prefix: str) -> 
 def _in_order(
     properties: Mapping[str, Any], needed: list[str]
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """By `propertyOrder`, then as `required` lists them: jsonb keeps the order of lists, not keys."""
+    """By `propertyOrder`, then as `required` lists them: jsonb keeps no order of keys."""
     place = {name: at for at, name in enumerate(needed)}
 
     def order(item: tuple[str, Any]) -> tuple[float, int]:

@@ -1,4 +1,4 @@
-"""The fields of a generated form (Camunda 7's formData), as the JSON Schema of an approval's form."""
+"""The fields of a generated form (Camunda 7's formData), as the JSON Schema of an approval."""
 
 from __future__ import annotations
 
