@@ -250,6 +250,8 @@ def _parsed(kind: str, schema: Mapping[str, Any], typed: str) -> Any:
         return int(typed)
     if kind == "number":
         number = float(typed)
+        if not math.isfinite(number):
+            raise ValueError("JSON has no such number")
         return int(number) if number.is_integer() and "." not in typed else number
     if kind == "json":
         return json.loads(typed)

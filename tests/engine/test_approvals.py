@@ -20,6 +20,7 @@ from tests.factories import (
     task,
 )
 from workflows import engine
+from workflows.engine import approval_forms
 from workflows.errors import (
     AlreadyDecided,
     InvalidDefinition,
@@ -299,3 +300,4 @@ def test_what_is_no_form_is_not_published(form: object, said: str) -> None:
     with pytest.raises(InvalidDefinition) as refused:
         register(human("ask", form=form))
     assert said in str(refused.value)
+    assert approval_forms.of({"form": form}) == {}

@@ -163,7 +163,7 @@ def test_what_misses_the_form_is_told_at_its_field_and_nothing_is_lost(approver:
     typed = {"verdict": "approve", "has_form": "1", "data.note": "A desk", "comment": "well"}
     for amount, said in (
         ("", "This is needed."),
-        ("x1", "A number was expected."),
+        ("nan", "A number was expected."),
         ("101", "maximum"),
     ):
         for headers in ({}, HTMX):

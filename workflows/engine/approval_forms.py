@@ -42,6 +42,15 @@ def problem(form: Any) -> str:
     )
 
 
+def of(approval: Mapping[str, Any]) -> dict[str, Any]:
+    """The form in what a human task says of its approval, {} for none.
+
+    Versions from before there were forms may hold anything under this name: it is no form then.
+    """
+    form = approval.get("form")
+    return dict(form) if form and not problem(form) else {}
+
+
 def checked(form: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[str, Any]:
     """What is filled in with an approval; nothing where there is no form.
 

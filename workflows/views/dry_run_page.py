@@ -116,7 +116,7 @@ class Waiting:
 
     @property
     def has_form(self) -> bool:
-        return bool(self.node.approval.get("form"))
+        return bool(approval_forms.of(self.node.approval))
 
     @property
     def question(self) -> str:
@@ -210,7 +210,7 @@ def form_of(node: Node, seq: int, posted: Mapping[str, str] | None = None) -> St
     """The form of an approval, `posted` filled in; None without one, and for one of lists or
     objects, which a dry run does not fill in.
     """
-    form = node.approval.get("form") if node.kind == HUMAN else None
+    form = approval_forms.of(node.approval) if node.kind == HUMAN else {}
     if not form:
         return None
     name = f"data-{seq}"

@@ -150,10 +150,11 @@ def _choice(posted: QueryDict, played: Callable[[], Run]) -> Choice:
 def _filled(posted: QueryDict, run: Run, seq: int, what: str) -> dict[str, Any]:
     """What the form of an approval adds to its output; raises InvalidInput for what misses it."""
     step = run.steps.get(seq)
-    form = run.node(step).approval.get("form") if step is not None else None
+    form = approval_forms.of(run.node(step).approval) if step is not None else {}
     if step is None or not form:
         return {}
-    typed = form_of(run.node(step), seq, posted.dict()) if what == "approve" else None
+    given = {name: str(value) for name, value in posted.items()}
+    typed = form_of(run.node(step), seq, given) if what == "approve" else None
     if typed is None:
         return approval_forms.output(form, {})
     if typed.is_refused:
