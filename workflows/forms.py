@@ -1,4 +1,4 @@
-"""The start form of a workflow, built from its input schema (JSON Schema), and what was typed in.
+"""Forms built from JSON Schemas, and what was typed in: of a start's input, of an approval's data.
 
 Names in the form are paths: `items.0.sku`. What has no widget of its own (anyOf, maps, lists in
 lists) is a JSON text area; nothing that was typed is lost when it is refused.
@@ -7,6 +7,7 @@ lists) is a JSON text area; nothing that was typed is lost when it is refused.
 from __future__ import annotations
 
 import json
+import math
 import re
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
@@ -91,6 +92,11 @@ class StartForm:
         return bool(self.errors) or any(one.error for one in _every(self.fields))
 
 
+def within(name: str, schema: Mapping[str, Any]) -> dict[str, Any]:
+    """The schema of an object that holds one of `schema` under a name: its fields are `name.…`."""
+    return {"type": "object", "properties": {name: schema}, "required": [name]}
+
+
 def _located(problem: str) -> tuple[str, str]:
     path, _colon, message = problem.partition(": ")
     path = "" if path == "input" else path
@@ -115,6 +121,8 @@ def _from_text(schema: Mapping[str, Any], text: str) -> StartForm:
 def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
     found = {}
     for name, part in schema.get("properties", {}).items():
+        if not isinstance(part, Mapping):
+            continue
         if "default" in part:
             found[name] = part["default"]
         elif _kind(part) == "group" and (inner := _defaults(part)):
@@ -122,7 +130,9 @@ def _defaults(schema: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _kind(schema: Mapping[str, Any]) -> str:
+def _kind(schema: Any) -> str:
+    if not isinstance(schema, Mapping):
+        return "json"  # true and false are schemas too
     wanted = schema.get("type")
     if "enum" in schema:
         return "choice"
@@ -130,6 +140,8 @@ def _kind(schema: Mapping[str, Any]) -> str:
         return "group" if schema.get("properties") else "json"
     if wanted == "array":
         items = schema.get("items", {})
+        if not isinstance(items, Mapping):
+            return "json"
         simple = [_kind(part) for part in items.get("properties", {}).values()]
         return "rows" if simple and not {"group", "rows", "json"} & set(simple) else "json"
     if wanted == "string":
@@ -149,12 +161,21 @@ def _fields(schema: Mapping[str, Any], data: Mapping[str, Any], prefix: str) -> 
 def _in_order(
     properties: Mapping[str, Any], needed: list[str]
 ) -> list[tuple[str, Mapping[str, Any]]]:
-    """As `required` lists them, then the rest: jsonb keeps the order of lists, not of keys."""
+    """By `propertyOrder`, then as `required` lists them: jsonb keeps no order of keys."""
     place = {name: at for at, name in enumerate(needed)}
-    return sorted(properties.items(), key=lambda item: place.get(item[0], len(place)))
+
+    def order(item: tuple[str, Any]) -> tuple[float, int]:
+        said = item[1].get("propertyOrder") if isinstance(item[1], Mapping) else None
+        return (
+            said if isinstance(said, int) else math.inf,
+            place.get(item[0], len(place)),
+        )
+
+    return sorted(properties.items(), key=order)
 
 
-def _field(schema: Mapping[str, Any], path: str, name: str, value: Any, is_required: bool) -> Field:
+def _field(schema: Any, path: str, name: str, value: Any, is_required: bool) -> Field:
+    schema = schema if isinstance(schema, Mapping) else {}
     words = name.replace("_", " ")
     made = Field(
         path,
@@ -229,6 +250,8 @@ def _parsed(kind: str, schema: Mapping[str, Any], typed: str) -> Any:
         return int(typed)
     if kind == "number":
         number = float(typed)
+        if not math.isfinite(number):
+            raise ValueError("JSON has no such number")
         return int(number) if number.is_integer() and "." not in typed else number
     if kind == "json":
         return json.loads(typed)

@@ -46,6 +46,23 @@ def test_a_decision_lets_the_execution_go_on(approver: Program) -> None:
     assert (row.actor, row.data["token"]) == ("user:grace", approver.text[:12])
 
 
+def test_a_form_is_shown_and_what_is_filled_in_is_checked(approver: Program) -> None:
+    form = {
+        "type": "object",
+        "properties": {"amount": {"type": "integer"}},
+        "required": ["amount"],
+    }
+    asked = waiting(form=form)
+    assert approver.get("approvals").body["items"][0]["form"] == form
+    answer = approver.post(f"approvals/{asked.pk}/decision", {**YES, "data": {"amount": "x"}})
+    assert (answer.status, answer.body["type"]) == (422, "urn:signalbox:problem:invalid-input")
+    assert answer.body["errors"] == [
+        {"field": "data.amount", "detail": '"x" is not of type "integer"'}
+    ]
+    answer = approver.post(f"approvals/{asked.pk}/decision", {**YES, "data": {"amount": 5}})
+    assert answer.body["decisions"][0]["data"] == {"amount": 5}
+
+
 def test_a_second_decision_is_a_conflict(approver: Program) -> None:
     asked = waiting()
     approver.post(f"approvals/{asked.pk}/decision", YES)

@@ -7,6 +7,7 @@ from typing import Any
 import pytest
 
 from workflows.bpmn.reader import read
+from workflows.bpmn.writer import write
 
 from .drawing import el, ext, file, findings, flow, one
 
@@ -173,6 +174,73 @@ def test_forms_and_due_dates_are_noted() -> None:
     noted = findings(drawn, severity="note")
     assert len(noted) == 2
     assert findings(drawn) == []
+
+
+FIELDS = """<camunda:formData>
+<camunda:formField id="amount" label="Amount due" type="long" defaultValue="5">
+  <camunda:validation><camunda:constraint name="required"/>
+    <camunda:constraint name="max" config="100"/></camunda:validation></camunda:formField>
+<camunda:formField id="kind" type="enum" defaultValue="tea">
+  <camunda:value id="tea" name="Green tea"/><camunda:value id="coffee"/></camunda:formField>
+<camunda:formField id="due" type="date" defaultValue="24/12/2026"/>
+<camunda:formField id="fine" type="boolean" defaultValue="true"/>
+<camunda:formField id="note" type="string" defaultValue="${x}"/>
+<camunda:formField id="size" type="bytes">
+  <camunda:validation><camunda:constraint name="validator" config="x"/></camunda:validation>
+</camunda:formField>
+<camunda:formField id="2nd" type="string"/></camunda:formData>"""
+
+
+def test_the_fields_of_a_form_are_the_forms_and_become_variables() -> None:
+    drawn = el("userTask", "a", ext(FIELDS), camunda__assignee="x")
+    task = one(drawn)
+    form = task["approval"]["form"]
+    assert form["required"] == ["amount"]
+    assert [*form["properties"].values()] == [
+        {
+            "type": "integer",
+            "title": "Amount due",
+            "default": 5,
+            "maximum": 100,
+            "propertyOrder": 1,
+        },
+        {"type": "string", "enum": ["tea", "coffee"], "default": "tea", "propertyOrder": 2},
+        {"type": "string", "format": "date", "propertyOrder": 3},
+        {"type": "boolean", "default": True, "propertyOrder": 4},
+        {"type": "string", "propertyOrder": 5},
+        {"type": "string", "propertyOrder": 6},
+    ]
+    assert task["output_mapping"]["amount"] == "output.data.amount"
+    assert len(task["output_mapping"]) == 6
+    assert len(findings(drawn, severity="note")) == 6
+
+
+def test_what_a_task_says_itself_goes_over_the_fields_of_its_form() -> None:
+    own = '<signalbox:ioMapping><signalbox:output source="1" target="b"/></signalbox:ioMapping>'
+    task = one(el("userTask", "a", ext(FIELDS + own), camunda__assignee="x"))
+    assert task["output_mapping"] == {"b": "1"}
+    own = '<signalbox:approval>{"groups": ["g"]}</signalbox:approval>'
+    task = one(el("userTask", "a", ext(FIELDS + own)))
+    assert task["approval"] == {"groups": ["g"]}
+    assert "output_mapping" not in task
+
+
+def test_a_form_is_patched_into_a_file_and_read_again() -> None:
+    data = file(el("userTask", "a", ext(FIELDS), camunda__assignee="x"))
+    definition = read(data).definition
+    assert write(definition, data) == data
+    form = {"type": "object", "properties": {"b": {"type": "string"}}}
+    definition["tasks"][0] |= {
+        "approval": {"groups": ["g"], "form": form},
+        "output_mapping": {"b": "output.data.b"},
+    }
+    again = read(write(definition, data)).definition["tasks"][0]
+    assert again["approval"] == {"groups": ["g"], "form": form}
+    assert again["output_mapping"] == {"b": "output.data.b"}
+    definition["tasks"][0] |= {"approval": {"groups": ["g"]}, "output_mapping": {}}
+    again = read(write(definition, data)).definition["tasks"][0]
+    assert again["approval"] == {"groups": ["g"]}
+    assert "output_mapping" not in again
 
 
 def test_what_a_file_says_must_be_understood_is() -> None:

@@ -106,6 +106,108 @@ def _check_condition(page: Page) -> None:
     expect(condition).to_have_attribute("aria-invalid", "false")
 
 
+def test_a_form_is_built_by_keyboard_and_filled_in_by_who_approves(
+    linus: Page, desk: Desk, product: Product
+) -> None:
+    key = new_workflow(linus, "With a form")
+    saved(linus, lambda: add_by_tree(linus, "Start", "Approval by a person", "Look at it"))
+    linus.locator("#panel").get_by_label("approver", exact=True).check()
+    _add_field(linus, "Kind of goods", "choice", options="tea, coffee")
+    _add_field(linus, "Amount", "number", required=True)
+    rows = linus.locator("#panel .form-row")
+    up = rows.nth(1).get_by_role("button", name="Move up")
+    up.focus()
+    saved(linus, lambda: linus.keyboard.press("Enter"))
+    expect(linus.locator(":focus")).to_have_attribute("aria-label", "Move up")
+    _add_field(linus, "Amount", "date", name="amount")
+    expect(linus.locator("#form-told")).to_be_visible()
+    away = rows.nth(2).get_by_role("button", name="Take this field away")
+    saved(linus, lambda: away.press("Enter"))
+    expect(linus.locator("#form-told")).to_be_hidden()
+    form = _row_of(product, key, "look_at_it")[0]["form"]
+    assert form == {
+        "type": "object",
+        "required": ["amount"],
+        "properties": {
+            "amount": {"type": "number", "title": "Amount", "propertyOrder": 1},
+            "kind_of_goods": {
+                "type": "string",
+                "enum": ["tea", "coffee"],
+                "title": "Kind of goods",
+                "propertyOrder": 2,
+            },
+        },
+    }
+    linus.reload()
+    ready(linus)
+    item(linus, "Look at it").click()
+    expect(rows.nth(1).get_by_label("Options, separated by commas")).to_have_value("tea, coffee")
+    assert not _barriers(linus)
+    publish(linus, "")
+    linus.goto(f"/workflows/{key}/start/")
+    send(linus)
+    desk.forgive(r"422 .*/decide/")
+    _fill_in(desk.open_for("grace"))
+    expect_state(linus, "completed")
+
+
+def _add_field(
+    page: Page, label: str, kind: str, *, name: str = "", options: str = "", required: bool = False
+) -> None:
+    page.locator("#panel").get_by_role("button", name="Add a field").press("Enter")
+    expect(page.locator(":focus")).to_have_attribute("data-part", "label")
+    page.keyboard.type(label)
+    page.keyboard.press("Tab")
+    row = page.locator("#panel .form-row").last
+    row.get_by_label("Type").select_option(kind)
+    if options:
+        row.get_by_label("Options, separated by commas").fill(options)
+    if name:
+        row.get_by_label("Name", exact=True).fill(name)
+    if required:
+        row.get_by_label("Required").check()
+
+
+def _row_of(product: Product, key: str, task: str) -> tuple[Any, ...]:
+    found = product.ask(
+        "SELECT t.approval FROM workflows_taskdefinition t"
+        " JOIN workflows_workflow w ON w.id = t.workflow_id WHERE w.key = %s AND t.key = %s",
+        key,
+        task,
+    )
+    return tuple(found[0])
+
+
+def _fill_in(page: Page) -> None:
+    """What misses the form is told at its field, and what was typed stays; then it is approved."""
+    page.goto("/inbox/")
+    page.get_by_role("link", name="Look at it").first.click()
+    page.get_by_label("Kind of goods").select_option("coffee")
+    page.get_by_label("Amount").fill("ten")
+    page.keyboard.press("Enter")
+    page.locator("#comment").fill("for the office")
+    _expect_kept(page)
+    page.locator("#approve").click()
+    expect(page.get_by_label("Amount")).to_have_attribute("aria-invalid", "true")
+    _expect_kept(page)
+    expect(page.get_by_label("Amount")).to_have_attribute("aria-invalid", "true")
+    assert not _barriers(page)
+    page.get_by_label("Amount").fill("10")
+    page.locator("#approve").click()
+    expect(page.locator("#decision")).to_contain_text("The execution went on.")
+    expect(page.locator(".answers")).to_contain_text("coffee")
+
+
+def _expect_kept(page: Page) -> None:
+    """What is typed is there after the page has fetched the decision anew."""
+    with page.expect_response(re.compile(r"/approvals/\d+/$")):
+        page.evaluate('document.dispatchEvent(new CustomEvent("signalbox:resync"))')
+    expect(page.locator("#decision.htmx-request")).to_have_count(0)
+    expect(page.get_by_label("Amount")).to_have_value("ten")
+    expect(page.get_by_label("Kind of goods")).to_have_value("coffee")
+    expect(page.locator("#comment")).to_have_value("for the office")
+
+
 def test_what_the_panel_says_is_what_the_workflow_does(linus: Page, product: Product) -> None:
     key = new_workflow(linus, "Every field")
     add_by_tree(linus, "Start", "Task of an agent", "Work")

@@ -20,8 +20,15 @@ from tests.factories import (
     task,
 )
 from workflows import engine
-from workflows.errors import AlreadyDecided, InvalidInput, NotAllowed, UnknownApproval
-from workflows.models import Approval, Decision, Execution
+from workflows.engine import approval_forms
+from workflows.errors import (
+    AlreadyDecided,
+    InvalidDefinition,
+    InvalidInput,
+    NotAllowed,
+    UnknownApproval,
+)
+from workflows.models import Approval, AuditEvent, Decision, Execution
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -191,3 +198,106 @@ def test_of_fifty_decisions_at_once_exactly_one_wins() -> None:
     decision = Decision.objects.get()
     assert task(execution, "ask").output["decision"] == decision.verdict
     assert kinds(execution).count("approval.decided") == 1
+
+
+FORM = {
+    "type": "object",
+    "required": ["amount"],
+    "properties": {
+        "amount": {"type": "number", "maximum": 100},
+        "due": {"type": "string", "format": "date"},
+        "urgent": {"type": "boolean"},
+    },
+}
+TAKEN = {"amount": "output.data.amount", "due": "output.data.due", "urgent": "output.data.urgent"}
+
+
+def with_form(**approval: object) -> Execution:
+    return start(human("ask", form=FORM, **approval) | {"output_mapping": TAKEN})
+
+
+def test_what_is_filled_in_reaches_the_variables_and_the_log() -> None:
+    execution = with_form()
+    approval = asked(execution)
+    assert approval.form == FORM
+    approve(approval, make_user("bob", "approver"), data={"amount": 7})
+    execution.refresh_from_db()
+    assert execution.state == "completed"
+    assert task(execution, "ask").output["data"] == {"amount": 7, "due": None, "urgent": None}
+    assert execution.variables == {"amount": 7, "due": None, "urgent": None}
+    row = AuditEvent.objects.get(kind="approval.decided")
+    assert (row.data["data"], Decision.objects.get().data) == ({"amount": 7}, {"amount": 7})
+
+
+@pytest.mark.parametrize(
+    ("data", "said"),
+    [
+        (None, 'data: "amount" is a required property'),
+        ({"amount": 101}, "data.amount: 101 is greater than the maximum of 100"),
+        ({"amount": 1, "due": "soon"}, 'data.due: "soon" is not a "date"'),
+        ([1], "a JSON object was expected, not list"),
+        ({"amount": float("nan")}, "Out of range"),
+    ],
+)
+def test_data_that_misses_the_form_approves_nothing(data: object, said: str) -> None:
+    approval = asked(with_form())
+    bob = make_user("bob", "approver")
+    with pytest.raises(InvalidInput) as refused:
+        approve(approval, bob, data=data)
+    assert said in str(refused.value)
+    assert not Decision.objects.exists()
+    assert approve(approval, bob, data={"amount": 1}).state == "approved"
+
+
+def test_rejecting_needs_no_data_and_every_field_is_null_then() -> None:
+    execution = with_form()
+    approve(asked(execution), make_user("bob", "approver"), "reject", data={"amount": "?"})
+    execution.refresh_from_db()
+    assert execution.variables == {"amount": None, "due": None, "urgent": None}
+    assert "data" not in AuditEvent.objects.get(kind="approval.decided").data
+
+
+def test_the_last_of_several_lies_over_those_before() -> None:
+    execution = with_form(required=2)
+    approval = asked(execution)
+    approve(approval, make_user("bob", "approver"), data={"amount": 1, "urgent": True})
+    approve(approval, make_user("cyd", "approver"), data={"amount": 2, "due": "2026-05-01"})
+    assert task(execution, "ask").output["data"] == {
+        "amount": 2,
+        "due": "2026-05-01",
+        "urgent": True,
+    }
+
+
+def test_who_may_not_decide_is_told_that_first_and_without_a_form_there_is_no_data() -> None:
+    approval = asked(with_form())
+    with pytest.raises(NotAllowed):
+        approve(approval, make_user("eve", "operator"), data={})
+    plain = asked(start(human("ask"), key="plain"))
+    bob = make_user("bob", "approver")
+    with pytest.raises(InvalidInput, match="has no form"):
+        approve(plain, bob, data={"amount": 1})
+    approve(plain, bob, data={})
+    assert "data" not in task(plain.execution, "ask").output
+
+
+@pytest.mark.parametrize(
+    ("form", "said"),
+    [
+        ([], "must be a JSON Schema of type object"),
+        ({"type": "array"}, "must be a JSON Schema of type object"),
+        ({"type": "object"}, "must name its fields"),
+        ({"type": "object", "properties": {"a": {"type": "text"}}}, "is no JSON Schema"),
+        ({"type": "object", "properties": {"a": True}}, "must be a JSON Schema, an object"),
+        ({"type": "object", "properties": {"a": {"enum": []}}}, "choice without options"),
+        (
+            {"type": "object", "properties": {"a": {"$ref": "https://x.example/"}}},
+            "is no JSON Schema",
+        ),
+    ],
+)
+def test_what_is_no_form_is_not_published(form: object, said: str) -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        register(human("ask", form=form))
+    assert said in str(refused.value)
+    assert approval_forms.of({"form": form}) == {}

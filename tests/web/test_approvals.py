@@ -135,3 +135,69 @@ def test_the_inbox_costs_the_same_whatever_it_shows(
         with django_assert_num_queries(8):
             page(approver, "/inbox/")
         ran(engine.start_workflow("flow"))
+
+
+FORM = {
+    "type": "object",
+    "required": ["amount"],
+    "properties": {
+        "note": {"type": "string", "title": "What for", "propertyOrder": 1},
+        "amount": {"type": "number", "maximum": 100, "propertyOrder": 2},
+        "kind": {"enum": ["goods", "work"], "propertyOrder": 3},
+        "any": {"type": "array", "items": True},
+    },
+}
+
+
+def test_a_form_stands_under_the_question_in_its_order(approver: Client, operator: Client) -> None:
+    address = f"/approvals/{waiting(form=FORM).pk}/"
+    text = page(approver, address)
+    places = [text.index(f'name="data.{name}"') for name in ("note", "amount", "kind", "any")]
+    assert places == sorted(places)
+    assert text.index("<option>goods") > 0
+    assert 'name="data.amount"' not in page(operator, address)
+
+
+def test_what_misses_the_form_is_told_at_its_field_and_nothing_is_lost(approver: Client) -> None:
+    asked = waiting(form=FORM)
+    typed = {"verdict": "approve", "has_form": "1", "data.note": "A desk", "comment": "well"}
+    for amount, said in (
+        ("", "This is needed."),
+        ("nan", "A number was expected."),
+        ("101", "maximum"),
+    ):
+        for headers in ({}, HTMX):
+            answer = approver.post(
+                f"/approvals/{asked.pk}/decide/", {**typed, "data.amount": amount}, headers=headers
+            )
+            text = answer.content.decode()
+            assert answer.status_code == 422
+            assert said in text.partition('name="data.amount"')[2].partition("</div>")[0]
+            assert f'name="data.amount" value="{amount}"' in text
+            assert 'value="A desk"' in text
+            assert ">well</textarea>" in text
+    answer = approver.post(
+        f"/approvals/{asked.pk}/decide/",
+        {**typed, "data.amount": "5", "data.kind": "work"},
+        headers=HTMX,
+    )
+    assert "A desk" in answer.content.decode()
+    given = asked.decisions.get()
+    assert given.data == {"note": "A desk", "amount": 5, "kind": "work"}
+
+
+def test_a_form_is_asked_of_nobody_who_rejects(approver: Client) -> None:
+    asked = waiting(form=FORM)
+    typed = {"verdict": "reject", "has_form": "1", "data.amount": "x"}
+    answer = approver.post(f"/approvals/{asked.pk}/decide/", typed, headers=HTMX)
+    assert "took the path for a rejection" in answer.content.decode()
+
+
+def test_an_approval_without_its_form_is_told_what_it_lacks(approver: Client) -> None:
+    asked = waiting(form=FORM)
+    answer = approver.post(f"/approvals/{asked.pk}/decide/", {"verdict": "approve"}, headers=HTMX)
+    assert answer.status_code == 422
+    assert b"amount" in answer.content
+    stranger = client_for("mallory")
+    typed = {"verdict": "approve", "has_form": "1"}
+    assert stranger.post(f"/approvals/{asked.pk}/decide/", typed).status_code == 403

@@ -185,6 +185,31 @@ def test_events_decisions_and_calls_are_stepped_too(modeller: Client) -> None:
     assert "The process is complete." in dry.text
 
 
+def test_the_form_of_an_approval_is_filled_in_or_said_to_be_left_out(modeller: Client) -> None:
+    form = {
+        "type": "object",
+        "required": ["amount"],
+        "properties": {"amount": {"type": "integer", "maximum": 9}, "why": {"type": "string"}},
+    }
+    lines = {"type": "object", "properties": {"lines": {"type": "array"}}}
+    taken = {"amount": "output.data.amount", "why": "output.data.why"}
+    register(
+        human("ask", form=form) | {"output_mapping": taken},
+        human("more", when("ask", "amount == 7"), form=lines),
+    )
+    dry = Stepper(modeller)
+    dry.begin()
+    for typed, said in (("", "This is needed."), ("x", "whole number"), ("10", "maximum")):
+        text = dry.press("approve:0", 422, **{"data-0.amount": typed, "data-0.why": "so"})
+        assert said in text.partition('name="data-0.amount"')[2].partition("</div>")[0]
+        assert 'value="so"' in text
+    dry.press("approve:0", **{"data-0.amount": "7"})
+    assert dry.waiting == ["More"]
+    assert "Its form is not filled in here" in dry.text
+    dry.press("approve:1")
+    assert "The process is complete." in dry.text
+
+
 def test_a_draft_with_problems_lists_them(modeller: Client, flow: None) -> None:
     TaskDefinition.objects.filter(key="pay").update(depends_on=["nothing"])
     text = page(modeller, DRY)

@@ -47,6 +47,7 @@ class ApprovalRow(Schema):
     users: list[str]
     required: int
     not_requester: bool
+    form: dict[str, Any] = Field(description="JSON Schema of what approving fills in; {} for none")
     requested_by: str | None
     requested_at: datetime
     decided_at: datetime | None
@@ -59,6 +60,7 @@ class Given(Schema):
     user: str
     verdict: Literal["approve", "reject"]
     comment: str
+    data: dict[str, Any]
     decided_at: datetime
 
 
@@ -75,13 +77,17 @@ class Approvals(Listed):
 
 
 class Verdict(Schema):
-    """A decision. `digest`: of the payload that was seen; a changed one is refused."""
+    """A decision. `digest`: of the payload that was seen; a changed one is refused.
+
+    `data`: what is filled in, where the approval has a form; rejecting needs none.
+    """
 
     model_config = ConfigDict(extra="forbid", strict=True)
 
     verdict: Literal["approve", "reject"]
     comment: str = Field("", max_length=LONGEST_COMMENT)
     digest: str | None = Field(None, max_length=64)
+    data: dict[str, Any] | None = None
 
 
 @router.get(
@@ -126,6 +132,7 @@ def approval_decide(request: HttpRequest, approval_id: Id, payload: Verdict) -> 
         verdict=payload.verdict,
         comment=payload.comment.strip(),
         digest=payload.digest,
+        data=payload.data,
     )
     return _detail(request, approval_id)
 
@@ -157,7 +164,7 @@ def _detail(request: HttpRequest, approval_id: int) -> dict[str, Any]:
 def _row(one: Approval) -> dict[str, Any]:
     asker = one.execution.requested_by
     same = ("execution_id", "task_id", "title", "state", "groups", "users", "required")
-    then = ("not_requester", "requested_at", "decided_at", "digest")
+    then = ("not_requester", "form", "requested_at", "decided_at", "digest")
     return {
         "approval_id": one.pk,
         "workflow_id": one.execution.workflow.key,
@@ -171,5 +178,6 @@ def _given(decision: Decision) -> dict[str, Any]:
         "user": decision.user.get_username(),
         "verdict": decision.verdict,
         "comment": decision.comment,
+        "data": decision.data,
         "decided_at": decision.decided_at,
     }

@@ -8,7 +8,16 @@ from lxml import etree
 
 from workflows.graph.shape import AGENT, CALL, CATCH, HUMAN, PASS, SCOPE, START, THROW
 
-from . import assignments, calling, embedded, expressing, extension, mappings, occurrences
+from . import (
+    assignments,
+    calling,
+    embedded,
+    expressing,
+    extension,
+    form_fields,
+    mappings,
+    occurrences,
+)
 from .kinds import DECISION, SCOPES
 from .source import (
     Source,
@@ -77,6 +86,8 @@ def _human(source: Source, element: etree._Element, task: dict[str, Any], lane: 
     task.update(assignments.definition(source, element))
     if first_extension(element, extension.qualified("approval")) is None:
         task["approval"] = assignments.approval(source, element, lane)
+        if form := form_fields.schema(source, element):
+            task["approval"]["form"] = form
 
 
 def _work(source: Source, element: etree._Element, task: dict[str, Any], lane: str) -> None:

@@ -6,7 +6,7 @@ from typing import Final
 
 from lxml import etree
 
-from . import extension, implicit
+from . import extension, form_fields, implicit
 from .kinds import ATTRIBUTES, NODES
 from .source import BPMN, CLASSIC, FLOWABLE, ZEEBE, Source, child, children, local
 
@@ -187,6 +187,8 @@ def _extension(source: Source, element: etree._Element, one: etree._Element) -> 
     tag = str(one.tag)
     uri, _, name = tag[1:].partition("}") if tag.startswith("{") else ("", "", tag)
     if tag in _OWN and local(element) in _OWN[tag]:
+        return
+    if tag == form_fields.FORM and local(element) == "userTask":
         return
     is_read = uri == ZEEBE or uri in CLASSIC
     if not is_read or local(element) not in _ELEMENTS.get(name, ()):

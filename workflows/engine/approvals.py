@@ -13,7 +13,7 @@ from django.utils.translation import gettext as _
 from workflows import clock
 from workflows.models import Approval, Execution
 
-from . import claiming, transitions
+from . import approval_forms, claiming, transitions
 
 
 def open_for(works: list[claiming.Work]) -> None:
@@ -65,6 +65,7 @@ def _approval(work: claiming.Work) -> Approval:
         users=list(asked.get("users", [])),
         required=asked.get("required", 1),
         not_requester=asked.get("not_requester", True),
+        form=approval_forms.of(asked),
         payload=payload,
         digest=_digest(payload),
         requested_at=clock.now(),

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.db import IntegrityError, transaction
 from django.utils import translation
@@ -10,24 +14,42 @@ from workflows import clock
 from workflows.errors import AlreadyDecided, InvalidInput, NotAllowed, UnknownApproval
 from workflows.models import Approval, Decision, State, Task
 
-from . import approvals, tasks, transitions
+from . import approval_forms, approvals, tasks, transitions
 
 PERMISSION = "workflows.decide_approval"
 
 
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a person says; `data` is what they filled in."""
+
+    verdict: str
+    comment: str = ""
+    digest: str | None = None
+    data: Mapping[str, Any] | None = None
+
+
 def decide(
-    approval_id: int, *, by: User, verdict: str, comment: str = "", digest: str | None = None
+    approval_id: int,
+    *,
+    by: User,
+    verdict: str,
+    comment: str = "",
+    digest: str | None = None,
+    data: Mapping[str, Any] | None = None,
 ) -> Approval:
     """Record a person's decision and, when it settles the approval, let the task go on.
 
-    `digest`: of the payload they saw; a different one is refused. Raises UnknownApproval,
-    AlreadyDecided, NotAllowed (recorded), InvalidInput for an unknown verdict.
+    `digest`: of the payload they saw; a different one is refused. `data`: what they filled in where
+    the approval has a form; only approving needs it, and only then is it kept. Raises
+    UnknownApproval, AlreadyDecided, NotAllowed (recorded), InvalidInput for an unknown verdict and
+    for data that misses the form.
     """
     if verdict not in Decision.Verdict.values:
         raise InvalidInput([f"verdict is “{verdict}”; approve or reject was expected"])
     try:
         with transaction.atomic():
-            return _decide(_locked(approval_id), by, verdict, comment, digest)
+            return _decide(_locked(approval_id), by, Answer(verdict, comment, digest, data))
     except IntegrityError as error:
         raise AlreadyDecided() from error
     except NotAllowed:
@@ -46,9 +68,7 @@ def _locked(approval_id: int) -> Approval:
     return approval
 
 
-def _decide(
-    approval: Approval, by: User, verdict: str, comment: str, digest: str | None
-) -> Approval:
+def _decide(approval: Approval, by: User, answer: Answer) -> Approval:
     if approval.state != Approval.State.OPEN:
         raise AlreadyDecided()
     if approval.execution.state not in (State.PENDING, State.RUNNING, State.PAUSED):
@@ -57,23 +77,33 @@ def _decide(
         raise AlreadyDecided("You have already decided.")
     if not by.has_perm(PERMISSION) or approvals.refusal(approval, by):
         raise NotAllowed(approvals.refusal(approval, by) or "")
-    if digest is not None and digest != approval.digest:
+    if answer.digest is not None and answer.digest != approval.digest:
         raise AlreadyDecided("What is to be decided has changed. Look at it again.")
+    filled = _filled(approval, answer)
     Decision.objects.create(
         approval=approval,
         user=by,
-        verdict=verdict,
-        comment=comment,
+        verdict=answer.verdict,
+        comment=answer.comment,
+        data=filled,
         digest=approval.digest,
         decided_at=clock.now(),
     )
-    transitions.record([_entry(approval, by, "approval.decided", verdict, comment)])
-    _settle(approval, by, verdict, comment)
+    said = _entry(approval, by, "approval.decided", answer.verdict, answer.comment, filled)
+    transitions.record([said])
+    _settle(approval, by, answer)
     transitions.doorbell([approval.execution_id], "approvals", work=True)
     return approval
 
 
-def _settle(approval: Approval, by: User, verdict: str, comment: str) -> None:
+def _filled(approval: Approval, answer: Answer) -> dict[str, Any]:
+    if answer.verdict == Decision.Verdict.REJECT:
+        return {}
+    return approval_forms.checked(approval.form, answer.data)
+
+
+def _settle(approval: Approval, by: User, answer: Answer) -> None:
+    verdict = answer.verdict
     given = approval.decisions.filter(verdict=Decision.Verdict.APPROVE).count()
     if verdict == Decision.Verdict.APPROVE and given < approval.required:
         return
@@ -82,21 +112,42 @@ def _settle(approval: Approval, by: User, verdict: str, comment: str) -> None:
     )
     approval.decided_at = clock.now()
     approval.save(update_fields=["state", "decided_at"])
-    _go_on(approval, by, verdict, comment)
+    _go_on(approval, by, answer)
 
 
-def _go_on(approval: Approval, by: User, verdict: str, comment: str) -> None:
+def _go_on(approval: Approval, by: User, answer: Answer) -> None:
     """PAUSED -> RUNNING -> COMPLETED in this transaction, and the tokens move on."""
     task: Task = approval.task
     transitions.record(
         [transitions.move(task, State.RUNNING, by=transitions.actor(by), session=None)]
     )
-    output = {"decision": verdict, "comment": comment, "decided_by": by.get_username()}
+    output = {
+        "decision": answer.verdict,
+        "comment": answer.comment,
+        "decided_by": by.get_username(),
+        **_data(approval),
+    }
     tasks.complete_by_hand(task, output, by=transitions.actor(by))
 
 
+def _data(approval: Approval) -> dict[str, Any]:
+    """What a form adds to the output: each approval lies over those before it; none if rejected."""
+    if not approval.form:
+        return {}
+    filled: dict[str, Any] = {}
+    if approval.state == Approval.State.APPROVED:
+        for given in approval.decisions.order_by("pk").values_list("data", flat=True):
+            filled |= given
+    return approval_forms.output(approval.form, filled)
+
+
 def _entry(
-    approval: Approval, by: AbstractBaseUser, kind: str, verdict: str, note: str
+    approval: Approval,
+    by: AbstractBaseUser,
+    kind: str,
+    verdict: str,
+    note: str,
+    filled: Mapping[str, Any] | None = None,
 ) -> transitions.Entry:
     return transitions.Entry(
         kind=kind,
@@ -105,7 +156,12 @@ def _entry(
         actor=transitions.actor(by),
         execution_id=approval.execution_id,
         task_id=approval.task_id,
-        data={"verdict": verdict, "comment": note, "digest": approval.digest},
+        data={
+            "verdict": verdict,
+            "comment": note,
+            "digest": approval.digest,
+            **({"data": filled} if filled else {}),
+        },
     )
 
 

@@ -88,6 +88,7 @@ def problems_of(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]
     return [
         *draft_problems.of_workflow(workflow),
         *draft_problems.of_rows(rows),
+        *draft_problems.of_forms(rows),
         *draft_problems.of_calls(workflow, rows),
         *decision_tables.problems(rows),
         *validation.problems(graph),

@@ -7,7 +7,7 @@ import jsonschema_rs
 from workflows.graph.validation import Problem
 from workflows.models import TaskDefinition, Version, Workflow
 
-from . import trigger_settings
+from . import approval_forms, trigger_settings
 from .ways import dependencies, way_problems
 
 RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
@@ -33,6 +33,16 @@ def of_rows(rows: list[TaskDefinition]) -> list[Problem]:
             if (name := getattr(row, field)) and name not in keys
         ]
     )
+
+
+def of_forms(rows: list[TaskDefinition]) -> list[Problem]:
+    """Forms of approvals that nobody could fill in."""
+    return [
+        Problem(row.key, "approval", message)
+        for row in rows
+        if row.kind == TaskDefinition.Kind.HUMAN
+        and (message := approval_forms.problem((row.approval or {}).get("form")))
+    ]
 
 
 def of_calls(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]:

@@ -12,6 +12,9 @@ from .runs import Execution, Task
 if TYPE_CHECKING:
     from django.db.models.fields.related_descriptors import RelatedManager
 
+# Of a release before forms, which may still run while this one is being installed.
+NOTHING = models.Value({}, models.JSONField())
+
 
 class Approval(models.Model):
     """A question to people about one task; `digest` binds their decision to what they saw."""
@@ -30,6 +33,7 @@ class Approval(models.Model):
     users = models.JSONField(_("users"), default=list)
     required = models.PositiveSmallIntegerField(_("approvals required"), default=1)
     not_requester = models.BooleanField(_("not by the requester"), default=True)
+    form = models.JSONField(_("form"), default=dict, db_default=NOTHING, blank=True)
     payload = models.JSONField(_("payload"), default=dict)
     digest = models.CharField(max_length=64)
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
@@ -71,6 +75,7 @@ class Decision(models.Model):
     user = models.ForeignKey(settings.AUTH_USER_MODEL, on_delete=models.PROTECT, related_name="+")
     verdict = models.CharField(_("verdict"), max_length=10, choices=Verdict.choices)
     comment = models.TextField(_("comment"), blank=True)
+    data = models.JSONField(_("data"), default=dict, db_default=NOTHING, blank=True)
     digest = models.CharField(max_length=64)
     decided_at = models.DateTimeField(_("decided"))
 

@@ -24,6 +24,7 @@ register = template.Library()
 
 ICONS = (
     "activity",
+    "arrow-down",
     "arrow-right",
     "arrow-up",
     "ban",

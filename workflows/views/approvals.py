@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from django.contrib import messages
 from django.db.models import Prefetch, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
@@ -9,6 +11,9 @@ from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
 
 from workflows import access, engine
+from workflows.engine.approval_forms import DATA
+from workflows.errors import InvalidInput
+from workflows.forms import StartForm, within
 from workflows.models import Approval, Decision
 
 from . import paging
@@ -33,30 +38,51 @@ def inbox(request: HttpRequest) -> HttpResponse:
 @access.requires(access.DECIDE, access.SEE)
 def approval(request: HttpRequest, approval_id: int) -> HttpResponse:
     """One approval; what is asked of whom never changes, the decisions do."""
-    is_part = getattr(request, "htmx", False)
-    name = "workflows/_decision.html" if is_part else "workflows/approval.html"
-    return render(request, name, _context(request, _found(approval_id)))
+    return _shown(request, _context(request, _found(approval_id)))
 
 
 @require_POST
 @access.requires(access.DECIDE)
 @answered
 def approval_decide(request: HttpRequest, approval_id: int) -> HttpResponse:
-    """Approve or reject what was seen (`digest`), with a comment."""
+    """Approve or reject what was seen (`digest`), with a comment, and what its form asks for."""
     verdict = request.POST.get("verdict", "")
     comment = request.POST.get("comment", "").strip()[:LONGEST_COMMENT]
     digest = request.POST.get("digest") or None
-    engine.decide(
-        approval_id,
-        by=access.person(request),
-        verdict=verdict,
-        comment=comment,
-        digest=digest,
-    )
+    form = _typed(request, approval_id, verdict)
+    try:
+        engine.decide(
+            approval_id,
+            by=access.person(request),
+            verdict=verdict,
+            comment=comment,
+            digest=digest,
+            data=None if form is None else form.data.get(DATA, {}),
+        )
+    except InvalidInput as error:
+        if form is None:
+            raise
+        form.refuse(error.problems)
+        context = _context(request, _found(approval_id), form)
+        return _shown(request, context | {"comment": comment}, 422)
     if not getattr(request, "htmx", False):
         messages.success(request, _outcome(verdict))
         return redirect("approval", approval_id)
-    return render(request, "workflows/_decision.html", _context(request, _found(approval_id)))
+    return _shown(request, _context(request, _found(approval_id)))
+
+
+def _shown(request: HttpRequest, context: dict[str, Any], status: int = 200) -> HttpResponse:
+    is_part = getattr(request, "htmx", False)
+    name = "workflows/_decision.html" if is_part else "workflows/approval.html"
+    return render(request, name, context, status=status)
+
+
+def _typed(request: HttpRequest, approval_id: int, verdict: str) -> StartForm | None:
+    """What was filled in, where the page that sent it had a form and approving asks for it."""
+    if verdict != Decision.Verdict.APPROVE or "has_form" not in request.POST:
+        return None
+    filled = {name: value for name, value in request.POST.items() if name.startswith(f"{DATA}.")}
+    return StartForm.typed(within(DATA, _found(approval_id).form), filled)
 
 
 def _box(box: str, request: HttpRequest) -> QuerySet[Approval]:
@@ -68,7 +94,11 @@ def _box(box: str, request: HttpRequest) -> QuerySet[Approval]:
         case _:
             rows = access.waiting_for(request.user)
     return rows.select_related("execution__workflow", "execution__requested_by").defer(
-        "payload", "execution__variables", "execution__input", "execution__workflow__input_schema"
+        "payload",
+        "form",
+        "execution__variables",
+        "execution__input",
+        "execution__workflow__input_schema",
     )
 
 
@@ -83,10 +113,14 @@ def _found(approval_id: int) -> Approval:
     return one
 
 
-def _context(request: HttpRequest, one: Approval) -> dict[str, object]:
+def _context(request: HttpRequest, one: Approval, form: StartForm | None = None) -> dict[str, Any]:
+    """`form`: as it was typed and refused."""
+    shown = form or (StartForm.blank(within(DATA, one.form)) if one.form else None)
     decisions = list(one.decisions.all())
     return {
         "approval": one,
+        "form": shown,
+        "fields": shown.fields[0].fields if shown else [],
         "decisions": decisions,
         "people": access.people(one),
         "mine": next((given for given in decisions if given.user_id == request.user.pk), None),

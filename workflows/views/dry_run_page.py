@@ -11,6 +11,9 @@ from django.utils.translation import gettext as _
 from django.utils.translation import gettext_noop
 
 from workflows import json_text
+from workflows.engine import approval_forms
+from workflows.errors import InvalidInput
+from workflows.forms import Field, StartForm, within
 from workflows.graph.dry_run import (
     ABSENT,
     BROKEN,
@@ -94,6 +97,7 @@ class Waiting:
     message: str = ""
     comment: str = ""
     offers: tuple[tuple[int, Node], ...] = ()
+    fields: tuple[Field, ...] = ()
 
     @property
     def is_approval(self) -> bool:
@@ -109,6 +113,10 @@ class Waiting:
             asked = [*node.approval.get("groups", ()), *node.approval.get("users", ())]
             return ", ".join(map(str, asked))
         return node.agent_key or ", ".join(node.capabilities) or node.role
+
+    @property
+    def has_form(self) -> bool:
+        return bool(approval_forms.of(self.node.approval))
 
     @property
     def question(self) -> str:
@@ -194,7 +202,43 @@ def _waiting(run: Run, step: Step, typed: Mapping[str, str]) -> Waiting:
         typed.get(f"message-{seq}", ""),
         typed.get(f"comment-{seq}", ""),
         tuple((place, run.graph.nodes[place]) for place in run.offers.get(seq, ())),
+        tuple(_fields(node, seq, typed)),
     )
+
+
+def form_of(node: Node, seq: int, posted: Mapping[str, str] | None = None) -> StartForm | None:
+    """The form of an approval, `posted` filled in; None without one, and for one of lists or
+    objects, which a dry run does not fill in.
+    """
+    form = approval_forms.of(node.approval) if node.kind == HUMAN else {}
+    if not form:
+        return None
+    name = f"data-{seq}"
+    schema = within(name, form)
+    made = StartForm.blank(schema)
+    if {one.kind for one in made.fields[0].fields} & {"group", "rows", "json"}:
+        return None
+    return made if posted is None else _filled_in(form, schema, name, posted)
+
+
+def _filled_in(
+    form: Mapping[str, Any], schema: Mapping[str, Any], name: str, posted: Mapping[str, str]
+) -> StartForm:
+    given = {key: value for key, value in posted.items() if key.startswith(f"{name}.")}
+    typed = StartForm.typed(schema, given)
+    if not typed.is_refused:
+        try:
+            approval_forms.checked(form, typed.data.get(name, {}))
+        except InvalidInput as error:
+            typed.refuse(said.replace(approval_forms.DATA, name, 1) for said in error.problems)
+    return typed
+
+
+def _fields(node: Node, seq: int, typed: Mapping[str, str]) -> list[Field]:
+    """Those of an approval; as they were typed, if this approval was refused."""
+    is_refused = typed.get("do") == f"approve:{seq}"
+    form = form_of(node, seq, typed if is_refused else None)
+    return form.fields[0].fields if form else []
 
 
 def _read(graph: Graph, place: int) -> tuple[str, ...]:

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from functools import partial
 from typing import Any
 
 from django.core import signing
@@ -14,17 +15,17 @@ from django.utils.translation import gettext as _
 from django.views.decorators.http import require_http_methods
 
 from workflows import access, engine, json_text
-from workflows.engine import graphs, starts
+from workflows.engine import approval_forms, graphs, starts
 from workflows.engine.filtering import key as number
 from workflows.errors import InvalidInput, WorkflowError
 from workflows.forms import StartForm
 from workflows.graph import structure
-from workflows.graph.dry_run import Choice
+from workflows.graph.dry_run import Choice, Run
 from workflows.graph.rehearsal import play
 from workflows.graph.shape import Graph, Node
 from workflows.models import Workflow
 
-from .dry_run_page import shown
+from .dry_run_page import form_of, shown
 from .modelling import found, version_of
 from .refusals import answered
 from .repairing import listed
@@ -114,14 +115,14 @@ def _stepped(request: HttpRequest, graph: Graph, context: dict[str, Any]) -> Htt
     if request.POST.get("do") == "back":
         return _run_page(request, graph, context, begun, choices[:-1])
     try:
-        chosen = _choice(request.POST)
+        chosen = _choice(request.POST, partial(play, graph, begun.input, choices, begun.at))
         return _run_page(request, graph, context, begun, [*choices, chosen])
     except (WorkflowError, json_text.Malformed) as error:
         context |= {"refused": listed(error), "typed": request.POST}
         return _run_page(request, graph, context, begun, choices, 422)
 
 
-def _choice(posted: QueryDict) -> Choice:
+def _choice(posted: QueryDict, played: Callable[[], Run]) -> Choice:
     """What a button of the page says; raises InvalidInput, json_text.Malformed."""
     what, _colon, place = posted.get("do", "").partition(":")
     target, _colon, node = place.partition(":")
@@ -136,7 +137,7 @@ def _choice(posted: QueryDict) -> Choice:
         case "approve" | "reject":
             note = posted.get(f"comment-{seq}", "")[:LONGEST_NOTE]
             output = {"decision": what, "comment": note, "decided_by": "dry run"}
-            return Choice("complete", seq, output)
+            return Choice("complete", seq, output | _filled(posted, played(), seq, what))
         case "activate" if node.isdecimal():
             return Choice("activate", seq, {"node": int(node[:9])})
         case "fail":
@@ -144,6 +145,22 @@ def _choice(posted: QueryDict) -> Choice:
             message = posted.get(f"message-{seq}", "").strip()[:LONGEST_NOTE]
             return Choice("fail", seq, {"kind": kind, "message": message or kind})
     raise InvalidInput([_("Choose what happens next.")])
+
+
+def _filled(posted: QueryDict, run: Run, seq: int, what: str) -> dict[str, Any]:
+    """What the form of an approval adds to its output; raises InvalidInput for what misses it."""
+    step = run.steps.get(seq)
+    form = approval_forms.of(run.node(step).approval) if step is not None else {}
+    if step is None or not form:
+        return {}
+    given = {name: str(value) for name, value in posted.items()}
+    typed = form_of(run.node(step), seq, given) if what == "approve" else None
+    if typed is None:
+        return approval_forms.output(form, {})
+    if typed.is_refused:
+        bad = [one for one in typed.fields[0].fields if one.error]
+        raise InvalidInput([*typed.errors, *(f"{one.label}: {one.error}" for one in bad)])
+    return approval_forms.output(form, typed.data.get(f"data-{seq}", {}))
 
 
 def _object(posted: QueryDict, name: str) -> dict[str, Any]:

@@ -1,5 +1,6 @@
 // The panel's fields by name: how each reads its value off an element, and the changes that write one.
 // A text field's value is text, a check box's a boolean, a list of rows a list of [name, text] pairs.
+import { fromSchema, toSchema } from "./form-fields.js";
 import { CEL, eventOf } from "./model.js";
 
 const words = (text) => text.split(/[\s,]+/).filter(Boolean);
@@ -141,6 +142,14 @@ export const FIELDS = {
   "approval.users": part("Approval", "users", asWords),
   "approval.required": part("Approval", "required", asNumber),
   "approval.not_requester": part("Approval", "not_requester", { read: (given) => given !== false, write: (isOn) => (isOn ? undefined : false) }),
+
+  "approval.form": {
+    read: (model, element) => fromSchema(model.json(element, "Approval").form),
+    write: (model, element, fields) => {
+      const asked = model.json(element, "Approval");
+      return [model.withJson(element, "Approval", { ...asked, form: toSchema(fields, asked.form) })];
+    },
+  },
 
   condition: expression("conditionExpression", (model, element) => element.businessObject),
   default: {

@@ -1,6 +1,7 @@
 // The properties of what is selected: fields of the page's own form, filled from the diagram and written to it.
 import { all, one, onClick } from "../dom.js";
 import { CONDITIONS, FIELDS } from "./fields.js";
+import { FormBuilder } from "./forms.js";
 import { kindOf } from "./model.js";
 
 const WAITS = 500; // after a key, until what is typed goes into the diagram
@@ -15,6 +16,7 @@ export class Panel {
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", ({ target }) => this.#typed(target));
     this.form.addEventListener("change", ({ target }) => this.#commit(target));
+    this.builder = new FormBuilder(one("[data-form]", this.form), { mayEdit, onChange: (field) => this.#commit(field) });
     onClick("[data-panel-add]", (button) => this.#addRow(button));
     onClick("[data-panel-remove]", (button) => this.#removeRow(button));
     if (!mayEdit) for (const field of all("input, select, textarea, button", this.form)) field.disabled = true;
@@ -74,6 +76,7 @@ export class Panel {
   #fill(field) {
     if (this.#timers.has(field)) return;
     const given = FIELDS[field.dataset.field].read(this.model, this.element);
+    if (field.dataset.form !== undefined) return this.builder.show(given, this.element.id);
     if (field.dataset.rows !== undefined) return this.#fillRows(field, given);
     if (field.dataset.checks !== undefined) return fillChecks(field, given);
     if (field.type === "checkbox") field.checked = given === true;
@@ -122,11 +125,11 @@ export class Panel {
     clearTimeout(this.#timers.get(field));
     this.#timers.delete(field);
     if (hiddenFor(field)) return;
-    const wanted = read(field);
+    const wanted = field.dataset.form === undefined ? read(field) : this.builder.read();
     const binding = FIELDS[field.dataset.field];
     const before = binding.read(this.model, this.element);
-    if (JSON.stringify(before) === JSON.stringify(wanted) || `${before}` === `${wanted}`) return;
-    if (!valid(field, wanted)) return;
+    if (JSON.stringify(before) === JSON.stringify(wanted) || (typeof wanted !== "object" && `${before}` === `${wanted}`)) return;
+    if (field.dataset.form === undefined ? !valid(field, wanted) : !this.builder.isValid()) return;
     if (field.dataset.field === "name") this.model.service("modeling").updateProperties(this.element, { name: wanted || undefined });
     else this.model.change(this.element, binding.write(this.model, this.element, wanted));
   }
