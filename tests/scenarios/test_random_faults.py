@@ -73,7 +73,7 @@ class Clerk:
 
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_breaks_and_when(seed: int, tmp_path: Path) -> None:
-    """With a gateway of its own: another product's executions have the same numbers, and so keys."""
+    """With a gateway of its own: another product's executions have the same numbers and keys."""
     chance = random.Random(seed)
     with holding(tmp_path) as gateway, running(gateway.url, **LEASE) as product:
         gateway.go.set()
