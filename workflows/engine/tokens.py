@@ -190,6 +190,14 @@ def answer_caller(execution: Execution, code: str, error: str) -> None:
         deliveries.post([(Delivery.Kind.ANSWER, execution.pk, data)])
 
 
+def variables_set(execution: Execution, by: str) -> None:
+    """Let a locked execution, whose variables somebody has set, take up what waited for that."""
+    run = run_of(execution, by)
+    run.moves += tokens.variables_set(run.graph, run.marking, run.variables)
+    if run.moves:
+        write([run])
+
+
 def run_of(execution: Execution, by: str = transitions.SYSTEM) -> Run:
     """A locked execution in hand, with what `by` is about to move in it."""
     marking = Marking.from_json(execution.marking or {"next": 1})

@@ -13,7 +13,7 @@ from workflows import json_text
 from workflows.errors import IllegalTransition, InvalidInput, StaleState
 from workflows.models import Execution, State
 
-from . import executions, inputs, interventions, transitions
+from . import executions, inputs, interventions, tokens, transitions
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -29,9 +29,10 @@ def set_variables(
     """Give variables of an execution that has not ended new values; others stay.
 
     Tasks that already have their input keep it; conditions and mappings read the new values from
-    now on. `seen_version` is the `variables_version` that the change was made on: StaleState when
-    they have changed since. Raises InvalidInput (a new name that expressions cannot read, a value
-    that is no JSON, nothing to change), IllegalTransition when it has ended. Refusals are recorded.
+    now on, and what waits for a condition goes on when it holds. `seen_version` is the
+    `variables_version` that the change was made on: StaleState when they have changed since. Raises
+    InvalidInput (a new name that expressions cannot read, a value that is no JSON, nothing to
+    change), IllegalTransition when it has ended. Refusals are recorded.
     """
     with interventions.locked(execution_id, "set_variables", by=by, reason=reason) as execution:
         _check(execution, changes, seen_version)
@@ -43,6 +44,9 @@ def set_variables(
         entry = _entry(execution, news, transitions.actor(by), reason)
         executions.written(execution, [entry])
         execution.refresh_from_db()
+        if execution.marking is not None and execution.state != State.FAILED:
+            tokens.variables_set(execution, transitions.actor(by))
+            execution.refresh_from_db()
         return execution
 
 

@@ -14,7 +14,7 @@ from .moves import Called, Completed, Ended, Failed
 from .rerunning import Entry
 from .shape import CALL, END, GATEWAYS, INCLUSIVE, PASS, START, THROW
 
-PASSED = GATEWAYS | {START, PASS}
+PASSED = GATEWAYS | {START}
 
 
 def begin(game: Game, at: int | None, payload: Mapping[str, Any]) -> None:
@@ -64,7 +64,7 @@ def arrive(game: Game, flow: int, scope: int) -> None:
 
 
 def enter(game: Game, node: int, scope: int) -> None:
-    """A token is at a node: it passes, ends, or opens an activity."""
+    """A token is at a node: it passes, ends, or opens an activity; one that is nothing is done."""
     kind = game.graph.nodes[node].kind
     if game.passes > MAX_PASSES:
         game.fail(node, scope, f"{MAX_PASSES} moves without a wait: a loop does not end.", "loop")
@@ -72,6 +72,9 @@ def enter(game: Game, node: int, scope: int) -> None:
         gateways.split(game, node, scope)
     elif kind in (END, THROW):
         throwing.reach(game, node, scope)
+    elif kind == PASS:
+        game.passes += 1
+        settle(game, game.open(node, scope), {})
     else:
         _open(game, node, scope)
 

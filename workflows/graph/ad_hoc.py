@@ -12,7 +12,7 @@ from typing import Any
 from . import expressions, scopes
 from .game import Game
 from .marking import BODY, ROOT, Activity
-from .shape import ACTIVITIES
+from .shape import ACTIVITIES, PASS
 
 IN_TURN = "sequential"
 
@@ -43,7 +43,7 @@ def is_enough(game: Game, done: Activity, assigned: Mapping[str, Any]) -> bool:
     `assigned` is what the activity sets. Raises InvalidExpression.
     """
     seq = done.scope
-    if seq == ROOT or game.graph.nodes[done.node].kind not in ACTIVITIES:
+    if seq == ROOT or game.graph.nodes[done.node].kind not in ACTIVITIES | {PASS}:
         return False
     if not is_offering(game, seq):
         return False

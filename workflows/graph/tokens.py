@@ -103,6 +103,14 @@ def fire(
     return _drained(game)
 
 
+def variables_set(graph: Graph, marking: Marking, variables: dict[str, Any]) -> list[Move]:
+    """Somebody has set variables: what waits for a condition that holds by now goes on."""
+    if marking.ended:
+        return []
+    game = Game(graph, marking, variables)
+    return _drained(game)
+
+
 def raise_error(
     graph: Graph,
     marking: Marking,
