@@ -35,7 +35,7 @@ def activate(
         keys = {node.key: place for place, node in _offered(execution, task)}
         if node_key not in keys:
             raise NotOffered(_refusal(node_key, task, list(keys)))
-        entry = _entry(task, node_key, transitions.actor(by), reason)
+        entry = interventions.of_task("task.activated", task, by, reason, chosen=node_key)
         transitions.record([entry])
         tokens.activate(execution, task, keys[node_key], by=transitions.actor(by))
         executions.written(execution, [])
@@ -65,16 +65,3 @@ def _refusal(node_key: str, task: Task, keys: list[str]) -> str:
     if not keys:
         return f"“{task.name}” offers nothing now: what runs in it has to be done first."
     return f"“{node_key}” is not offered by “{task.name}”; these are: {', '.join(keys)}."
-
-
-def _entry(task: Task, node_key: str, who: str, reason: str) -> transitions.Entry:
-    return transitions.Entry(
-        kind="task.activated",
-        entity_type="task",
-        entity_id=str(task.pk),
-        actor=who,
-        execution_id=task.execution_id,
-        task_id=task.pk,
-        attempt=task.attempt,
-        data={"key": task.key, "chosen": node_key, **({"reason": reason} if reason else {})},
-    )

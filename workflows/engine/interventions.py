@@ -4,12 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from contextlib import contextmanager
+from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
 from workflows.errors import UnknownExecution, WorkflowError
-from workflows.models import Execution
+from workflows.models import Execution, Task
 
 from . import transitions
 
@@ -35,6 +36,22 @@ def locked(
     except WorkflowError as error:
         record_refused(execution_id, verb, error, transitions.actor(by), reason, task_id)
         raise
+
+
+def of_task(
+    kind: str, task: Task, by: AbstractBaseUser | None, reason: str, **told: Any
+) -> transitions.Entry:
+    """The audit row, still to be recorded, of what a person did to a task that keeps its state."""
+    return transitions.Entry(
+        kind=kind,
+        entity_type="task",
+        entity_id=str(task.pk),
+        actor=transitions.actor(by),
+        execution_id=task.execution_id,
+        task_id=task.pk,
+        attempt=task.attempt,
+        data={"key": task.key, **told, **({"reason": reason} if reason else {})},
+    )
 
 
 def record_refused(

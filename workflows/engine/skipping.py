@@ -42,7 +42,8 @@ def skip(
         inputs.check(given)
         tasks.check_way_on(execution, task, given)
         who = transitions.actor(by)
-        transitions.record([_entry(task, dict(given), who, reason)])
+        entry = interventions.of_task("task.skipped", task, by, reason, output=dict(given))
+        transitions.record([entry])
         tasks.finish(execution, task, dict(given), by=who, reason=reason)
         return executions.written(execution, [])
 
@@ -52,16 +53,3 @@ def may_skip(execution: Execution, task: Task) -> bool:
     has_come = task.state != State.PENDING or task.waits_on == 0 or task.attempt > 0
     is_over = execution.is_final or not tokens.is_open(execution, task)
     return task.state in SKIPPABLE and has_come and not is_over
-
-
-def _entry(task: Task, given: dict[str, Any], who: str, reason: str) -> transitions.Entry:
-    return transitions.Entry(
-        kind="task.skipped",
-        entity_type="task",
-        entity_id=str(task.pk),
-        actor=who,
-        execution_id=task.execution_id,
-        task_id=task.pk,
-        attempt=task.attempt,
-        data={"key": task.key, "output": given, **({"reason": reason} if reason else {})},
-    )
