@@ -3,14 +3,11 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 import django
 
-from tests.ops.processes import PROJECT, environment
 from tests.ops.waiting import until
 from tests.scenarios.product import Product
 
@@ -87,17 +84,7 @@ def large() -> dict[str, Any]:
 
 def drawn(product: Product) -> Drawn:
     """Imports and starts them in a process of its own, as `past.lived` does."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.browser.drawn"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        env=environment(product.data, DJANGO_SETTINGS_MODULE="config.settings", SIGNALBOX_DEMO="1"),
-        check=False,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr
-    return Drawn(**json.loads(done.stdout.splitlines()[-1]))
+    return Drawn(**product.told_by(__name__))
 
 
 def _before(layer: int, row: int) -> list[str]:

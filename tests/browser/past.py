@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import subprocess
-import sys
 from dataclasses import dataclass
 from typing import Any
 
 import django
 
 from tests.dmn.making import DISH
-from tests.ops.processes import PROJECT, environment
 from tests.ops.waiting import until
 from tests.scenarios.product import Product
 
@@ -84,17 +81,7 @@ class Past:
 
 def lived(product: Product) -> Past:
     """Lives it in a process of its own, for the product's database is not the tests'."""
-    done = subprocess.run(
-        [sys.executable, "-m", "tests.browser.past"],
-        cwd=PROJECT,
-        capture_output=True,
-        text=True,
-        env=environment(product.data, DJANGO_SETTINGS_MODULE="config.settings", SIGNALBOX_DEMO="1"),
-        check=False,
-        timeout=90,
-    )
-    assert done.returncode == 0, done.stderr
-    return Past(**json.loads(done.stdout.splitlines()[-1]))
+    return Past(**product.told_by(__name__))
 
 
 def _live() -> dict[str, Any]:

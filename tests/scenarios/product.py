@@ -114,6 +114,22 @@ class Product:
         """Every promise that the database breaks, a line each: states, counters, slots, audit."""
         return self._python(SOUND)
 
+    def told_by(self, module: str) -> Any:
+        """What a module prints last, as JSON, when it is run as a program beside the product."""
+        done = subprocess.run(
+            [sys.executable, "-m", module],
+            cwd=PROJECT,
+            capture_output=True,
+            text=True,
+            env=environment(
+                self.data, DJANGO_SETTINGS_MODULE="config.settings", SIGNALBOX_DEMO="1"
+            ),
+            check=False,
+            timeout=90,
+        )
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout.splitlines()[-1])
+
     def wait_until_ready(self) -> Product:
         until(lambda: "Stop with Ctrl-C" in self.output or self.process.poll(), START_SECONDS)
         assert self.process.poll() is None, self.output
