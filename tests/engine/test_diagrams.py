@@ -336,3 +336,9 @@ def test_tables_that_a_version_has_frozen_are_not_in_its_document() -> None:
     assert (again.version, again.workflow.task_definitions.get(key="choose").decision) == (
         version, rule,
     )  # fmt: skip
+
+
+@pytest.mark.parametrize("key", ["import", "new"])
+def test_a_key_that_is_the_address_of_a_page_is_not_published(key: str) -> None:
+    with pytest.raises(InvalidDefinition, match="reserved key"):
+        engine.register_workflow({"key": key, "tasks": [{"key": "a", "agent": "any"}]})

@@ -10,7 +10,7 @@ from workflows.models import TaskDefinition, Version, Workflow
 from . import approval_forms, trigger_settings
 from .ways import dependencies, way_problems
 
-RESERVED_KEYS = frozenset({"import"})  # /workflows/import/ is a page of its own
+RESERVED_KEYS = frozenset({"import", "new"})  # /workflows/import/ and …/new/ are pages
 
 
 def of_rows(rows: list[TaskDefinition]) -> list[Problem]:
