@@ -51,6 +51,9 @@ class ApprovalRow(Schema):
     requested_by: str | None
     requested_at: datetime
     decided_at: datetime | None
+    due_at: datetime | None
+    overdue: bool = Field(description="still open although its due time has passed")
+    follow_up_at: datetime | None
     digest: str
 
 
@@ -164,12 +167,13 @@ def _detail(request: HttpRequest, approval_id: int) -> dict[str, Any]:
 def _row(one: Approval) -> dict[str, Any]:
     asker = one.execution.requested_by
     same = ("execution_id", "task_id", "title", "state", "groups", "users", "required")
-    then = ("not_requester", "form", "requested_at", "decided_at", "digest")
+    then = ("not_requester", "form", "requested_at", "decided_at", "due_at", "follow_up_at")
     return {
         "approval_id": one.pk,
         "workflow_id": one.execution.workflow.key,
         "requested_by": asker and asker.get_username(),
-        **{name: getattr(one, name) for name in (*same, *then)},
+        "overdue": one.is_overdue,
+        **{name: getattr(one, name) for name in (*same, *then, "digest")},
     }
 
 

@@ -128,14 +128,14 @@ def _apply(
     session_id: int | None, results: list[tuple[Work, Result]], want: int
 ) -> list[transitions.Effect]:
     outcomes = [_outcome(work, result) for work, result in results]
-    waiting = [work for work, result in results if isinstance(result, WaitsForPeople)]
+    waiting = [(work, one) for work, one in results if isinstance(one, WaitsForPeople)]
     sets_timer = any(is_due_soon(one) for one in outcomes)
     if not (waiting or sets_timer):
         return transitions.advance(session_id, outcomes, want)
     with transaction.atomic():
         effects = transitions.advance(session_id, outcomes, want)
         unapplied = {row.task_id for row in effects if row.what != "work"}
-        approvals.open_for([work for work in waiting if work.task_id not in unapplied])
+        approvals.open_for([pair for pair in waiting if pair[0].task_id not in unapplied])
         if sets_timer:
             transitions.wake_sessions()
     return effects

@@ -4,23 +4,58 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
 from django.utils.translation import gettext as _
 
 from workflows import clock
-from workflows.models import Approval, Execution
+from workflows.models import Approval, Execution, Timer
 
-from . import approval_forms, claiming, transitions
+from . import approval_forms, claiming, moments, transitions
+from .results import TICK_SECONDS, WaitsForPeople
 
 
-def open_for(works: list[claiming.Work]) -> None:
+def open_for(asked: Sequence[tuple[claiming.Work, WaitsForPeople]]) -> None:
     """Ask for a decision on each human task; in the transaction that pauses it."""
-    Approval.objects.bulk_create(_approval(work) for work in works)
-    if works:
-        transitions.doorbell([work.execution_id for work in works], "approvals")
+    if not asked:
+        return
+    timed = any(one.due is not None or one.follow_up is not None for _work, one in asked)
+    now = moments.now() if timed else clock.now()
+    opened = [_approval(work, one, now) for work, one in asked]
+    Approval.objects.bulk_create(opened)
+    transitions.doorbell([one.execution_id for one in opened], "approvals")
+    _set_timers(opened, now)
+
+
+def note_overdue(execution_id: int, task_id: int) -> None:
+    """Note in the history that an open approval is overdue; nothing else comes of it.
+
+    Its execution is locked. An approval that has been decided meanwhile is not.
+    """
+    late = Approval.objects.filter(
+        task_id=task_id, state=Approval.State.OPEN, due_at__isnull=False, overdue_at=None
+    ).first()
+    if late is None:
+        return
+    late.overdue_at = max(moments.now(), late.due_at)
+    late.save(update_fields=["overdue_at"])
+    transitions.record(
+        [
+            transitions.Entry(
+                kind="approval.overdue",
+                entity_type="approval",
+                entity_id=str(late.pk),
+                actor=transitions.SYSTEM,
+                execution_id=execution_id,
+                task_id=task_id,
+                data={"due_at": late.due_at.isoformat()},
+            )
+        ]
+    )
+    transitions.doorbell([execution_id], "approvals")
 
 
 def refusal(approval: Approval, user: AbstractBaseUser) -> str:
@@ -53,9 +88,33 @@ def cancel_open(execution_id: int, task_id: int | None = None) -> None:
     of_task = {} if task_id is None else {"task_id": task_id}
     asked = Approval.objects.filter(execution_id=execution_id, state=Approval.State.OPEN, **of_task)
     asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
+    forget_due(execution_id, task_id)
 
 
-def _approval(work: claiming.Work) -> Approval:
+def forget_due(execution_id: int, task_id: int | None = None) -> None:
+    """What is decided or withdrawn is not waited for any more: of an execution, or of one task."""
+    of_task = {} if task_id is None else {"task_id": task_id}
+    Timer.objects.filter(execution_id=execution_id, kind=Timer.Kind.DUE, **of_task).delete()
+
+
+def _set_timers(opened: Sequence[Approval], now: datetime) -> None:
+    timers = [
+        Timer(
+            kind=Timer.Kind.DUE,
+            execution_id=one.execution_id,
+            task_id=one.task_id,
+            due_at=one.due_at,
+        )
+        for one in opened
+        if one.due_at is not None
+    ]
+    Timer.objects.bulk_create(timers)
+    soon = now + timedelta(seconds=TICK_SECONDS)
+    if any(timer.due_at < soon for timer in timers):
+        transitions.wake_sessions()
+
+
+def _approval(work: claiming.Work, times: WaitsForPeople, now: datetime) -> Approval:
     asked, payload = work.node.approval, work.input
     return Approval(
         execution_id=work.execution_id,
@@ -68,7 +127,9 @@ def _approval(work: claiming.Work) -> Approval:
         form=approval_forms.of(asked),
         payload=payload,
         digest=_digest(payload),
-        requested_at=clock.now(),
+        requested_at=now,
+        due_at=moments.at(times.due, now),
+        follow_up_at=moments.at(times.follow_up, now),
     )
 
 

@@ -112,6 +112,7 @@ def _settle(approval: Approval, by: User, answer: Answer) -> None:
     )
     approval.decided_at = clock.now()
     approval.save(update_fields=["state", "decided_at"])
+    approvals.forget_due(approval.execution_id, approval.task_id)
     _go_on(approval, by, answer)
 
 

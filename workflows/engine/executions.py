@@ -41,7 +41,7 @@ def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -
             )
         )
         execution.tasks.filter(is_ready=True).update(is_ready=False)
-        execution.timers.update(is_held=True)
+        execution.timers.exclude(kind=Timer.Kind.DUE).update(is_held=True)
         return written(execution, entries)
 
 

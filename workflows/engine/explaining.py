@@ -41,7 +41,8 @@ class Cause(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Explanation:
-    """A sentence; `due` is when it ends by itself, `actions` are verbs that would end it now.
+    """A sentence; `due` is when it ends by itself, or is to be done by and `is_overdue` if it is
+    not; `actions` are verbs that would end it now.
 
     Actions: retry, skip, complete, activate, cancel, resume, decide, see_agents.
     """
@@ -50,6 +51,7 @@ class Explanation:
     text: str
     detail: str = ""
     due: datetime | None = None
+    is_overdue: bool = False
     actions: tuple[str, ...] = ()
     approval: Approval | None = None
 
@@ -154,8 +156,15 @@ def _paused(task: Task, now: Surroundings) -> Explanation:
     if approval is not None:
         people = approvals.people(approval)
         text = _("Waits for approval by %(people)s.") % {"people": people}
-        actions = ("decide", "skip")
-        return Explanation(Cause.APPROVAL, text, approval.title, actions=actions, approval=approval)
+        return Explanation(
+            Cause.APPROVAL,
+            text,
+            approval.title,
+            due=approval.due_at,
+            is_overdue=approval.is_overdue,
+            actions=("decide", "skip"),
+            approval=approval,
+        )
     if task.kind not in WORK:
         return _waiting(task, now)
     rows = AuditEvent.objects.filter(execution=task.execution_id, task_id=task.pk)

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import json
 
-from workflows.errors import DecisionFailed
-from workflows.graph import decisions
+from workflows.errors import DecisionFailed, InvalidExpression
+from workflows.graph import decisions, due
+from workflows.graph.validation import TIMES
 
 from .claiming import Work
 from .results import Broken, Completed, Result, WaitsForPeople
@@ -18,10 +19,23 @@ def done(work: Work) -> Result:
     """People are asked, decisions are made, and what was stuck goes on."""
     match work.node.kind:
         case "human":
-            return WaitsForPeople()
+            return _asked(work)
         case "decision":
             return _decided(work)
     return Completed({})
+
+
+def _asked(work: Work) -> Result:
+    """Its times, told over what the people see."""
+    found = {}
+    for name in TIMES:
+        try:
+            given = work.node.approval.get(name)
+            found[name] = None if given is None else due.moment(given, work.input)
+        except InvalidExpression as error:
+            message = f"When it is due (“{name}”) cannot be told: {error}"
+            return Broken(message, "expression", is_retryable=False)
+    return WaitsForPeople(**found)
 
 
 def _decided(work: Work) -> Result:

@@ -41,7 +41,13 @@ class Broken:
 
 @dataclass(frozen=True, slots=True)
 class WaitsForPeople:
-    """The step holds no worker any more: an approval decides how it goes on."""
+    """The step holds no worker any more: an approval decides how it goes on.
+
+    When it is due, and when it is to be looked at again: seconds from now, or moments in ISO 8601.
+    """
+
+    due: float | str | None = None
+    follow_up: float | str | None = None
 
 
 @dataclass(frozen=True, slots=True)

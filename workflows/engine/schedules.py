@@ -5,14 +5,14 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from workflows import clock
 from workflows.errors import InvalidDefinition
 from workflows.graph import recurrence
 from workflows.models import Firing, Trigger
 
-from . import transitions
+from . import moments, transitions
 from .trigger_settings import ONCE
 
 BATCH = 100
@@ -30,7 +30,7 @@ def fire_due() -> int:
             .order_by("next_due_at")[:BATCH]
         )
         if due:
-            now = _now()
+            now = moments.now()
             for trigger in due:
                 _fire(trigger, now)
             transitions.doorbell([], "triggers")
@@ -96,9 +96,3 @@ def _problem(config: dict[str, Any]) -> str:
 def _upcoming(config: dict[str, Any], after: datetime, count: int) -> list[datetime]:
     return [] if _problem(config) else recurrence.upcoming(config, after, count)
 
-
-def _now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT workflows_now()")
-        now: datetime = cursor.fetchone()[0]
-    return now

@@ -61,12 +61,15 @@ def _fire(timer: Timer) -> bool:
         transitions.lock(timer.execution_id)
         if not Timer.objects.filter(pk=timer.pk, is_held=False).delete()[0]:
             return False
-        if timer.kind == Timer.Kind.TASK_TIMEOUT:
-            _time_out_task(timer)
-        elif timer.kind == Timer.Kind.EVENT:
-            _happen(timer)
-        else:
-            _time_out_execution(timer)
+        match timer.kind:
+            case Timer.Kind.TASK_TIMEOUT:
+                _time_out_task(timer)
+            case Timer.Kind.EVENT:
+                _happen(timer)
+            case Timer.Kind.DUE:
+                approvals.note_overdue(timer.execution_id, timer.task_id or 0)
+            case Timer.Kind.EXECUTION_TIMEOUT:
+                _time_out_execution(timer)
     return True
 
 

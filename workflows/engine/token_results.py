@@ -43,7 +43,7 @@ def exchange(
         wanted = {work.execution_id for work, _ in held}
         runs = {one.pk: run_of(one) for one in executions if one.pk in wanted}
         outcomes, applied = _all_routed(runs, held, late)
-        asked = [work for work, result in applied if isinstance(result, WaitsForPeople)]
+        asked = [(work, one) for work, one in applied if isinstance(one, WaitsForPeople)]
         if _meet(runs.values(), outcomes):
             transitions.advance_tokens(session_id, outcomes, [], [], [], 0)
             approvals.open_for(asked)

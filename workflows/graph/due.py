@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any
 
 from workflows.errors import InvalidExpression
@@ -45,6 +45,42 @@ def due(event: Mapping[str, Any], seen: Mapping[str, Any]) -> Due:
     if found["times"] and times < 1:
         raise InvalidExpression(f"“{cycle}” repeats nothing.")
     return Due(_seconds(found["every"]), times - 1 if found["times"] else FOREVER)
+
+
+def moment(source: Any, seen: Mapping[str, Any]) -> float | str | None:
+    """When something is to be done by: seconds from now, or a moment in ISO 8601.
+
+    `source` is a duration, a moment, or CEL that gives either (also as a timestamp or duration of
+    CEL) or null, which is no time: None. Raises InvalidExpression.
+    """
+    given = _given(source, seen)
+    if given is None:
+        return None
+    if isinstance(given, timedelta):
+        return _seconds(given.total_seconds())
+    if isinstance(given, datetime):
+        return _moment(given.isoformat())
+    if isinstance(given, str) and not given.startswith("P"):
+        return _moment(given)
+    return _seconds(given)
+
+
+def problem(source: Any) -> str:
+    """What is wrong with a `source` of `moment`, as far as it shows beforehand; "" for nothing."""
+    try:
+        if not isinstance(source, str):
+            raise InvalidExpression("It is no text.")
+        if is_literal(source):
+            moment(source, {})
+        else:
+            expressions.compiled(source)
+    except InvalidExpression:
+        shown = f"“{source:.100}”" if isinstance(source, str) else f"{source!r:.100}"
+        return (
+            f"{shown}; a duration such as PT4H or P2D, a moment with a time zone such as "
+            "2030-01-31T09:00:00Z, or CEL that gives one was expected."
+        )
+    return ""
 
 
 def is_literal(text: Any) -> bool:

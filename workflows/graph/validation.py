@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections import Counter
 from collections.abc import Iterator
 
-from . import clauses, retry, wiring
+from . import clauses, due, retry, wiring
 from .problems import Problem, of_expression
 from .shape import EVERY, HUMAN, KINDS, ONE, Graph, Node
 
@@ -14,6 +14,7 @@ __all__ = ["Problem", "problems"]
 MAX_NODES = 12_000
 MAX_REQUIRED = 1_000  # approvals of one question
 MAX_TITLE = 300  # characters
+TIMES = ("due", "follow_up")  # of an approval
 RESERVED = frozenset({"vars", "output"})
 ROLES = frozenset({"", "coordinator", "worker", "reviewer", "supervisor"})
 
@@ -74,6 +75,9 @@ def _approval(node: Node) -> Iterator[Problem]:
         yield Problem(
             node.key, "approval", f"“title” must be text of at most {MAX_TITLE} characters."
         )
+    for name in TIMES:
+        if name in node.approval and (wrong := due.problem(node.approval[name])):
+            yield Problem(node.key, "approval", f"“{name}” is {wrong}")
 
 
 def _is_list_of_names(given: object) -> bool:

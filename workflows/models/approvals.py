@@ -4,8 +4,10 @@ from typing import TYPE_CHECKING, ClassVar
 
 from django.conf import settings
 from django.db import models
-from django.db.models import Q
+from django.db.models import F, Q
 from django.utils.translation import gettext_lazy as _
+
+from workflows import clock
 
 from .runs import Execution, Task
 
@@ -16,8 +18,16 @@ if TYPE_CHECKING:
 NOTHING = models.Value({}, models.JSONField())
 
 
+# What is due first, then what is never due, the newest first.
+BY_DUE_TIME = (models.F("due_at").asc(nulls_last=True), models.F("id").desc())
+
+
 class Approval(models.Model):
-    """A question to people about one task; `digest` binds their decision to what they saw."""
+    """A question to people about one task; `digest` binds their decision to what they saw.
+
+    `due_at`: when it is to be decided by, which decides nothing itself; `overdue_at`: when it was
+    noted that it was not. `follow_up_at`: when somebody is to look at it again.
+    """
 
     class State(models.TextChoices):
         OPEN = "open", _("Open")
@@ -39,6 +49,9 @@ class Approval(models.Model):
     state = models.CharField(_("state"), max_length=10, choices=State.choices, default=State.OPEN)
     requested_at = models.DateTimeField(_("requested"))
     decided_at = models.DateTimeField(_("decided"), null=True, blank=True)
+    due_at = models.DateTimeField(_("due"), null=True, blank=True)
+    follow_up_at = models.DateTimeField(_("follow-up"), null=True, blank=True)
+    overdue_at = models.DateTimeField(_("overdue"), null=True, blank=True)
 
     decisions: RelatedManager[Decision]
 
@@ -55,13 +68,27 @@ class Approval(models.Model):
                 | (~Q(state="open") & Q(decided_at__isnull=False)),
                 name="a_decided_approval_says_when",
             ),
+            models.CheckConstraint(
+                condition=Q(overdue_at__isnull=True)
+                | Q(due_at__isnull=False, overdue_at__gte=F("due_at")),
+                name="an_approval_is_overdue_after_it_was_due",
+            ),
         )
         indexes: ClassVar = [
-            models.Index(fields=("-id",), name="open_approvals", condition=Q(state="open"))
+            models.Index(fields=("-id",), name="open_approvals", condition=Q(state="open")),
+            models.Index(
+                *BY_DUE_TIME, name="open_approvals_by_due_time", condition=Q(state="open")
+            ),
         ]
 
     def __str__(self) -> str:
         return self.title
+
+    @property
+    def is_overdue(self) -> bool:
+        """Whether it is still open although its time has passed."""
+        is_late = self.due_at is not None and self.due_at <= clock.now()
+        return is_late and self.state == self.State.OPEN
 
 
 class Decision(models.Model):

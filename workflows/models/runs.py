@@ -281,6 +281,7 @@ class Timer(models.Model):
         TASK_TIMEOUT = "task_timeout", _("Task timeout")
         EXECUTION_TIMEOUT = "execution_timeout", _("Execution timeout")
         EVENT = "event", _("Timer event")
+        DUE = "due", _("Due time of an approval")
 
     id = models.BigAutoField(primary_key=True)
     kind = models.CharField(max_length=20, choices=Kind.choices)

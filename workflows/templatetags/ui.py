@@ -45,6 +45,7 @@ ICONS = (
     "circle-x",
     "crosshair",
     "clock",
+    "clock-alert",
     "download",
     "footprints",
     "git-branch",

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Any
 
 from django.contrib import messages
-from django.db.models import Prefetch, QuerySet
+from django.db.models import F, Prefetch, Q, QuerySet
 from django.http import Http404, HttpRequest, HttpResponse
 from django.shortcuts import redirect, render
 from django.views.decorators.http import require_POST, require_safe
@@ -15,6 +16,7 @@ from workflows.engine.approval_forms import DATA
 from workflows.errors import InvalidInput
 from workflows.forms import StartForm, within
 from workflows.models import Approval, Decision
+from workflows.models.approvals import BY_DUE_TIME
 
 from . import paging
 from .refusals import answered
@@ -28,7 +30,8 @@ def inbox(request: HttpRequest) -> HttpResponse:
     """What waits for the user, what the user has done, or everything that is open."""
     box = request.GET.get("box", "")
     box = box if box in ("done", "all") else "waiting"
-    page = paging.page(_box(box, request), request.GET)
+    rows = _box(box, request)
+    page = paging.page(rows if box == "done" else _by_due_time(rows), request.GET)
     is_part = getattr(request, "htmx", False)
     name = "workflows/_inbox_list.html" if is_part else "workflows/inbox.html"
     return render(request, name, {"page": page, "box": box})
@@ -100,6 +103,38 @@ def _box(box: str, request: HttpRequest) -> QuerySet[Approval]:
         "execution__input",
         "execution__workflow__input_schema",
     )
+
+
+def _by_due_time(rows: QuerySet[Approval]) -> paging.Fetch:
+    """What is due first, first; then the newest of those that are never due."""
+
+    def fetch(before: int | None, after: int | None, limit: int) -> list[Approval]:
+        if after is not None:
+            backwards = (F("due_at").desc(nulls_first=True), F("pk").asc())
+            return list(rows.filter(_sooner_than(after)).order_by(*backwards)[:limit])
+        left = rows if before is None else rows.filter(_later_than(before))
+        return list(left.order_by(*BY_DUE_TIME)[:limit])
+
+    return fetch
+
+
+def _later_than(key: int) -> Q:
+    due = _due_at(key)
+    if due is None:
+        return Q(due_at=None, pk__lt=key)
+    return Q(due_at__gt=due) | Q(due_at=due, pk__lt=key) | Q(due_at=None)
+
+
+def _sooner_than(key: int) -> Q:
+    due = _due_at(key)
+    if due is None:
+        return Q(due_at__isnull=False) | Q(pk__gt=key)
+    return Q(due_at__lt=due) | Q(due_at=due, pk__gt=key)
+
+
+def _due_at(key: int) -> datetime | None:
+    """When the approval with which another page ended is due; it may be closed by now."""
+    return Approval.objects.filter(pk=key).values_list("due_at", flat=True).first()
 
 
 def _found(approval_id: int) -> Approval:

@@ -15,7 +15,7 @@ from workflows.engine import explaining, tokens
 from workflows.engine.explaining import Cause, Explanation, Surroundings
 from workflows.graph.retry import IN_DOUBT
 from workflows.graph.shape import WORK
-from workflows.models import AuditEvent, State, Task
+from workflows.models import Approval, AuditEvent, State, Task
 
 COLOURS = {
     Cause.RUNNING: State.RUNNING,
@@ -34,7 +34,8 @@ MOST_TASKS = 100  # that are explained on one page
 
 @dataclass(frozen=True, slots=True)
 class Told:
-    """A sentence in the colour of `state`; `due` counts down; `url` leads to what helps.
+    """A sentence in the colour of `state`; `due` counts down until it `is_overdue`; `url` leads to
+    what helps.
 
     `doubt`: the task of which somebody has to say whether it was done.
     """
@@ -43,6 +44,7 @@ class Told:
     text: str
     detail: str = ""
     due: datetime | None = None
+    is_overdue: bool = False
     url: str = ""
     label: str = ""
     doubt: Task | None = None
@@ -120,19 +122,26 @@ def _blocked(ready: Sequence[Task], now: Surroundings) -> Explanation | None:
 
 
 def _asking(now: Surroundings, user: Any) -> Told:
-    first = now.approvals[0]
+    first = min(now.approvals, key=_urgency)
     text = _("Waits for approval by %(people)s.") % {"people": access.people(first)}
     if len(now.approvals) > 1:
         text = _("Waits for %(count)s approvals.") % {"count": len(now.approvals)}
     may = not access.refusal(user, first)
     label = _("Decide") if may else _("Open approval")
     url = reverse("approval", args=[first.pk])
-    return Told(State.PAUSED, text, first.title, url=url, label=label)
+    return Told(
+        State.PAUSED, text, first.title, first.due_at, first.is_overdue, url=url, label=label
+    )
+
+
+def _urgency(one: Approval) -> tuple[bool, datetime, int]:
+    """Those with a due time first, the next first; then the newest."""
+    return one.due_at is None, one.due_at or one.requested_at, -one.pk
 
 
 def _told(one: Explanation, user: Any) -> Told:
     state = COLOURS.get(one.cause, State.PENDING)
     if "see_agents" in one.actions and user.has_perm(access.SEE):
         url, label = reverse("agents"), _("See agents")
-        return Told(state, one.text, one.detail, one.due, url, label)
-    return Told(state, one.text, one.detail, one.due)
+        return Told(state, one.text, one.detail, one.due, one.is_overdue, url, label)
+    return Told(state, one.text, one.detail, one.due, one.is_overdue)

@@ -35,6 +35,7 @@ OF_A_TASK = {
     "input_changed": gettext_noop("The input of “%(task)s” was changed by hand."),
 }
 OF_OTHERS = {
+    "approval.overdue": gettext_noop("“%(task)s” is overdue: nobody has decided in time."),
     "approval.refused": gettext_noop("A decision on “%(task)s” was refused."),
     "result.refused": gettext_noop("A result of “%(task)s” came too late and was refused."),
     "transition.refused": gettext_noop("A change that is not allowed was refused."),

@@ -8,6 +8,7 @@ from django.views.decorators.http import require_safe
 
 from workflows import access, charts
 from workflows.models import Execution, State, Workflow
+from workflows.models.approvals import BY_DUE_TIME
 
 SHOWN = 6
 
@@ -37,7 +38,7 @@ def _waiting(request: HttpRequest) -> object:
     if not request.user.has_perm(access.DECIDE):
         return None
     rows = access.waiting_for(request.user).select_related("execution__workflow")
-    return rows.defer("payload", "execution__variables", "execution__input").order_by("-pk")[:SHOWN]
+    return rows.defer("payload", "execution__variables", "execution__input").order_by(*BY_DUE_TIME)[:SHOWN]
 
 
 def _failures() -> list[Execution]:

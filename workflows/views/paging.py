@@ -11,6 +11,7 @@ from django.db.models import QuerySet
 from workflows.engine.filtering import key
 
 SIZE = 50
+Fetch = Callable[[int | None, int | None, int], list[Any]]
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,7 +25,7 @@ class Page:
 
 
 def page(
-    rows: QuerySet[Any] | Callable[[int | None, int | None, int], list[Any]],
+    rows: QuerySet[Any] | Fetch,
     asked: dict[str, Any] | Any,
     size: int = SIZE,
 ) -> Page:
@@ -44,7 +45,7 @@ def page(
     return Page(kept, older, _first(kept) if before is not None else None, before is None)
 
 
-def _from(rows: QuerySet[Any]) -> Callable[[int | None, int | None, int], list[Any]]:
+def _from(rows: QuerySet[Any]) -> Fetch:
     def fetch(before: int | None, after: int | None, limit: int) -> list[Any]:
         if after is not None:
             return list(rows.filter(pk__gt=after).order_by("pk")[:limit])

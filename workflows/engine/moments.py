@@ -1,0 +1,22 @@
+"""Moments by PostgreSQL's clock, which all hosts share."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+
+from django.db import connection
+
+
+def now() -> datetime:
+    """The present moment, as `workflows_now()` says it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT workflows_now()")
+        moment: datetime = cursor.fetchone()[0]
+    return moment
+
+
+def at(when: float | str | None, since: datetime) -> datetime | None:
+    """The moment of `graph.due.moment`: so many seconds after `since`, or one in ISO 8601."""
+    if when is None:
+        return None
+    return datetime.fromisoformat(when) if isinstance(when, str) else since + timedelta(seconds=when)
