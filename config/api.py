@@ -18,6 +18,7 @@ from workflows.api import (
     definitions,
     events,
     executions,
+    forms,
     importing,
     operating,
     problems,
@@ -71,6 +72,7 @@ for resource in (
     approvals,
     definitions,
     importing,
+    forms,
     workforce,
 ):
     api.add_router("", resource.router)

@@ -159,6 +159,14 @@ class UnknownDecision(WorkflowError):
     """There is no such decision."""
 
 
+class InvalidForm(Listed):
+    """The form cannot be used as it is."""
+
+
+class UnknownForm(WorkflowError):
+    """There is no such form."""
+
+
 STATUS: dict[type[WorkflowError], int] = {
     BpmnError: 400,
     NotAllowed: 403,
@@ -171,6 +179,7 @@ STATUS: dict[type[WorkflowError], int] = {
     UnknownRow: 404,
     UnknownTrigger: 404,
     UnknownDecision: 404,
+    UnknownForm: 404,
     Listed: 422,
     InvalidExpression: 422,
     DecisionFailed: 422,

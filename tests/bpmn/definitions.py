@@ -80,9 +80,22 @@ def plain(draw: st.DrawFn) -> dict[str, Any]:
             **draw(details()),
         }
         if task["kind"] == "human":
-            task["approval"] = {"groups": draw(st.lists(TEXTS, max_size=2)), "required": 1}
+            task["approval"] = draw(approvals())
         tasks.append(task)
     return {"key": draw(st.sampled_from(["flow", "t0", "a.b-c"])), **draw(wholes()), "tasks": tasks}
+
+
+def approvals() -> st.SearchStrategy[dict[str, Any]]:
+    """What is asked of people, with times and a form of its own or a shared one."""
+    drawn = {"type": "object", "properties": {"sum": {"type": "number", "minimum": 0}}}
+    return st.fixed_dictionaries(
+        {"groups": st.lists(TEXTS, max_size=2), "required": st.just(1)},
+        optional={
+            "due": st.sampled_from(["PT4H", "2030-01-31T09:00:00Z", "order.by"]) | TEXTS,
+            "follow_up": st.sampled_from(["P2D", 'x > 1 ? "PT1H" : "P1D"']),
+            "form": st.sampled_from(["expense-claim", drawn]),
+        },
+    )
 
 
 def details() -> st.SearchStrategy[dict[str, Any]]:

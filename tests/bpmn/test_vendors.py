@@ -167,15 +167,6 @@ def test_decoration_and_what_is_the_same_anyway_is_not_mentioned() -> None:
     assert read(file(el("task", "a", **colours))).findings == []
 
 
-def test_forms_and_due_dates_are_noted() -> None:
-    drawn = el(
-        "userTask", "a", camunda__formKey="f", camunda__dueDate="${d}", camunda__assignee="x"
-    )
-    noted = findings(drawn, severity="note")
-    assert len(noted) == 2
-    assert findings(drawn) == []
-
-
 FIELDS = """<camunda:formData>
 <camunda:formField id="amount" label="Amount due" type="long" defaultValue="5">
   <camunda:validation><camunda:constraint name="required"/>

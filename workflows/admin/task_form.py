@@ -7,6 +7,7 @@ from django import forms
 from django.utils.translation import gettext_lazy as _
 
 from workflows.engine.ways import dependencies
+from workflows.graph.validation import TIMES
 from workflows.models import TaskDefinition
 
 from .fields import AssignmentsField, DependenciesField, ObjectField, Words, WordsField
@@ -17,7 +18,10 @@ APPROVAL: dict[str, Any] = {
     "users": [],
     "required": 1,
     "not_requester": True,
+    "due": "",
+    "follow_up": "",
 }
+DRAWN = ""  # the form is the step's own, if it has any
 ROLES = (
     ("", _("any role")),
     ("coordinator", _("Coordinator")),
@@ -49,6 +53,19 @@ class TaskForm(forms.ModelForm):
     approval_not_requester = forms.BooleanField(
         label=_("Not by the person who started it"), required=False
     )
+    approval_due = forms.CharField(
+        label=_("Due"),
+        required=False,
+        max_length=1000,
+        help_text=_("PT4H, P2D; 2026-05-01T09:00:00+02:00; or CEL over the variables."),
+    )
+    approval_follow_up = forms.CharField(
+        label=_("Follow-up"),
+        required=False,
+        max_length=1000,
+        help_text=_("When to look at it again, said in the same way."),
+    )
+    approval_form = forms.ChoiceField(label=_("Form"), required=False)
 
     class Meta:
         model = TaskDefinition
@@ -101,11 +118,22 @@ class TaskForm(forms.ModelForm):
             "max_retries": _("Empty: as the workflow says."),
         }
 
-    def __init__(self, *args: Any, groups: Iterable[str] = (), **kwargs: Any) -> None:
+    def __init__(
+        self,
+        *args: Any,
+        groups: Iterable[str] = (),
+        shared_forms: Iterable[tuple[str, str]] = (),
+        **kwargs: Any,
+    ) -> None:
         super().__init__(*args, **kwargs)
         asked = {**APPROVAL, **(self.instance.approval or {})}
         for name in APPROVAL:
             self.initial.setdefault(f"approval_{name}", asked[name])
+        shared = asked.get("form") if isinstance(asked.get("form"), str) else DRAWN
+        self.initial.setdefault("approval_form", shared)
+        self._choices("approval_form").choices = _with(
+            [(DRAWN, _("the one drawn at the step, if any")), *shared_forms], shared
+        )
         # People count from one.
         self.initial["position"] = self.instance.position + 1 if self.instance.pk else None
         self._choices("role").choices = _with(ROLES, self.instance.role)
@@ -145,10 +173,17 @@ class TaskForm(forms.ModelForm):
     def _approval(self, cleaned: dict[str, Any]) -> dict[str, Any]:
         """What was stored, with what is new or not as by default."""
         kept = dict(self.instance.approval or {})
+        wanted = cleaned.get("approval_form") or DRAWN
+        if wanted != DRAWN:
+            kept["form"] = wanted
+        elif isinstance(kept.get("form"), str):
+            del kept["form"]
         for name, default in APPROVAL.items():
             value = cleaned.get(f"approval_{name}")
             value = default if value is None else value
-            if name in kept or value != default:
+            if name in TIMES and not value:
+                kept.pop(name, None)
+            elif name in kept or value != default:
                 kept[name] = value
         return kept
 

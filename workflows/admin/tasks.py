@@ -16,7 +16,7 @@ from django.utils.functional import cached_property
 from django.utils.translation import gettext as _now
 from django.utils.translation import gettext_lazy as _
 
-from workflows.models import TaskDefinition
+from workflows.models import Form, TaskDefinition
 
 from .task_form import TaskForm
 
@@ -25,7 +25,8 @@ class TaskFormSet(forms.BaseInlineFormSet):
     """Tasks may swap their keys, and a new one may take the key of one that goes."""
 
     def get_form_kwargs(self, index: int | None) -> dict[str, Any]:
-        return {**super().get_form_kwargs(index), "groups": self._groups}
+        given = {"groups": self._groups, "shared_forms": self._shared_forms}
+        return {**super().get_form_kwargs(index), **given}
 
     def validate_unique(self) -> None:
         keys = [(form, form.cleaned_data.get("key")) for form in self._kept()]
@@ -48,6 +49,10 @@ class TaskFormSet(forms.BaseInlineFormSet):
     @cached_property
     def _groups(self) -> list[str]:
         return list(Group.objects.order_by("name").values_list("name", flat=True))
+
+    @cached_property
+    def _shared_forms(self) -> list[tuple[str, str]]:
+        return list(Form.objects.order_by("title").values_list("key", "title"))
 
     def _kept(self) -> list[Any]:
         return [form for form in self.forms if _is_filled(form) and not _goes(form)]
@@ -110,6 +115,8 @@ class TaskInline(admin.StackedInline):
                     ("approval_title", "approval_required"),
                     ("approval_groups", "approval_users"),
                     "approval_not_requester",
+                    ("approval_due", "approval_follow_up"),
+                    "approval_form",
                 ),
             },
         ),

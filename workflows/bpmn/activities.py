@@ -11,10 +11,11 @@ from workflows.graph.shape import AGENT, CALL, CATCH, HUMAN, PASS, SCOPE, START,
 from . import (
     assignments,
     calling,
+    due_times,
     embedded,
     expressing,
     extension,
-    form_fields,
+    forms,
     mappings,
     occurrences,
 )
@@ -55,7 +56,7 @@ def fill(source: Source, element: etree._Element, task: dict[str, Any], lane: st
         case name if name in SCOPES:
             _scope(source, element, task)
     gives = task["kind"] in (AGENT, HUMAN, CALL, CATCH, DECISION)
-    mappings.apply(source, element, task, gives=gives)
+    mappings.apply(source, element, task, gives=gives, fields=forms.fields(task))
     _quantities(source, element)
 
 
@@ -86,7 +87,8 @@ def _human(source: Source, element: etree._Element, task: dict[str, Any], lane: 
     task.update(assignments.definition(source, element))
     if first_extension(element, extension.qualified("approval")) is None:
         task["approval"] = assignments.approval(source, element, lane)
-        if form := form_fields.schema(source, element):
+        task["approval"] |= due_times.times(source, element)
+        if form := forms.asked(source, element):
             task["approval"]["form"] = form
 
 

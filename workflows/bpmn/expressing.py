@@ -40,11 +40,8 @@ def cel(
     named: Naming = terms.variable,
 ) -> str:
     """The CEL of a text; without an exact translation it is named and given back as it stands."""
-    source.readable -= len(text)
     try:
-        if source.readable < 0:
-            raise Untranslatable("this file holds more expressions than are read")
-        return translated(text, language, named)
+        return within(source, text, language, named)
     except Untranslatable as reason:
         shown = " ".join(text.split())
         source.unsupported(
@@ -69,6 +66,16 @@ def translated(text: str, language: str = "", named: Naming = terms.variable) ->
     raise Untranslatable(f"it is in {language}" if not is_open else "its language is not named")
 
 
+def within(
+    source: Source, text: str, language: str = "", named: Naming = terms.variable
+) -> str:
+    """`translated`, within what is read of one file. Raises Untranslatable."""
+    source.readable -= len(text)
+    if source.readable < 0:
+        raise Untranslatable("this file holds more expressions than are read")
+    return translated(text, language, named)
+
+
 def is_dynamic(text: str) -> bool:
     """Whether the text of a vendor's attribute is an expression."""
     return text.startswith("=") or juel.is_expression(text)
@@ -82,11 +89,8 @@ def static(source: Source, element: etree._Element, given: str, what: str) -> An
     text = given.strip()
     if not is_dynamic(text):
         return text
-    source.readable -= len(text)
     try:
-        if source.readable < 0:
-            raise Untranslatable("this file holds more expressions than are read")
-        return json.loads(translated(text))
+        return json.loads(within(source, text))
     except Untranslatable as reason:
         source.unsupported(element, f"{what} “{text:.200}” is not read: {reason}.")
     except ValueError:

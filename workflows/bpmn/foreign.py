@@ -37,6 +37,12 @@ _READ: Final[dict[str, frozenset[str]]] = {
     "assignee": frozenset({"userTask"}),
     "candidateUsers": frozenset({"userTask"}),
     "candidateGroups": frozenset({"userTask"}),
+    "dueDate": frozenset({"userTask"}),
+    "followUpDate": frozenset({"userTask"}),
+    "formKey": frozenset({"userTask"}),
+    "formRef": frozenset({"userTask"}),
+    "formRefBinding": frozenset({"userTask"}),
+    "formRefVersion": frozenset({"userTask"}),
     "type": frozenset({"serviceTask", "sendTask", "businessRuleTask"}),
     "topic": frozenset({"serviceTask", "sendTask", "businessRuleTask"}),
     "class": frozenset({"serviceTask", "sendTask", "businessRuleTask"}),
@@ -81,9 +87,9 @@ _HARMLESS: Final = frozenset(
     }
 )
 _NOTED: Final[dict[str, str]] = {
-    "dueDate": "A due date is not kept: add a timer that reminds or ends.",
-    "followUpDate": "A follow-up date is not kept.",
-    "taskSchedule": "Due and follow-up dates are not kept: add a timer that reminds or ends.",
+    "dueDate": "A due date is kept of a user task alone.",
+    "followUpDate": "A follow-up date is kept of a user task alone.",
+    "taskSchedule": "Due and follow-up dates are kept of a user task alone.",
     "formKey": "The form is not taken over: a person sees the input and decides.",
     "formRef": "The form is not taken over: a person sees the input and decides.",
     "formRefBinding": "",
@@ -111,6 +117,10 @@ _ELEMENTS: Final[dict[str, frozenset[str]]] = {
     "ioMapping": _ALL,
     "inputOutput": _ALL,
     "assignmentDefinition": frozenset({"userTask"}),
+    "taskSchedule": frozenset({"userTask"}),
+    "formDefinition": frozenset({"userTask"}),
+    "formProperty": frozenset({"userTask"}),
+    "userTaskForm": frozenset({"process"}),
     "calledElement": frozenset({"callActivity"}),
     "calledDecision": frozenset({"businessRuleTask"}),
     "script": frozenset({"scriptTask"}),
@@ -189,7 +199,7 @@ def _extension(source: Source, element: etree._Element, one: etree._Element) -> 
     if tag in _OWN and local(element) in _OWN[tag]:
         return
     if tag == form_fields.FORM and local(element) == "userTask":
-        return
+        return  # camunda:formData, which the others do not have
     is_read = uri == ZEEBE or uri in CLASSIC
     if not is_read or local(element) not in _ELEMENTS.get(name, ()):
         _named(source, element, one, uri, name, "element")

@@ -1,4 +1,5 @@
-"""The fields of a generated form (Camunda 7's formData), as the JSON Schema of an approval."""
+"""The fields of a generated form (Camunda 7's formData, Flowable's and Activiti's formProperty), as
+the JSON Schema of an approval."""
 
 from __future__ import annotations
 
@@ -8,15 +9,13 @@ from typing import Any, Final
 
 from lxml import etree
 
-from workflows.graph.validation import RESERVED
-
 from . import expressing
-from .extension import IO_MAPPING
-from .source import CAMUNDA, Source, extension, extensions
+from .source import ACTIVITI, CAMUNDA, FLOWABLE, Source, classic, extensions
 
 _TYPES: Final[dict[str, dict[str, Any]]] = {
     "string": {"type": "string"},
     "long": {"type": "integer"},
+    "double": {"type": "number"},
     "boolean": {"type": "boolean"},
     "date": {"type": "string", "format": "date"},
     "enum": {"type": "string"},
@@ -24,7 +23,9 @@ _TYPES: Final[dict[str, dict[str, Any]]] = {
 _LENGTHS: Final = {"minlength": "minLength", "maxlength": "maxLength"}
 _LIMITS: Final = {"min": "minimum", "max": "maximum"}
 FORM: Final = f"{{{CAMUNDA}}}formData"
+PROPERTIES: Final = tuple(f"{{{uri}}}formProperty" for uri in (FLOWABLE, ACTIVITI))
 _NAME: Final = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
+_DECIMAL: Final = re.compile(r"-?[0-9]{1,15}(\.[0-9]{1,15})?\Z")
 _WHOLE: Final = re.compile(r"-?[0-9]{1,15}\Z")
 
 
@@ -37,8 +38,13 @@ def schema(source: Source, element: etree._Element) -> dict[str, Any]:
         if not _NAME.match(name) or name in properties:
             source.note(element, f"The field “{name:.100}” of the form cannot be read.", one)
             continue
+        if (one.get("writable") or "true").strip() in ("false", "0"):
+            what = f"The field “{name}” is only looked at: the person sees the input."
+            source.note(element, what, one)
+            continue
         properties[name] = {**_field(source, element, one, name), "propertyOrder": at}
-        if any(rule.get("name") == "required" for rule in _rules(one)):
+        is_needed = (one.get("required") or "").strip() in ("true", "1")
+        if is_needed or any(rule.get("name") == "required" for rule in _rules(one)):
             required.append(name)
     if not properties:
         return {}
@@ -46,27 +52,20 @@ def schema(source: Source, element: etree._Element) -> dict[str, Any]:
     return {"type": "object", "properties": properties, **said}
 
 
-def take_out(element: etree._Element, task: dict[str, Any]) -> None:
-    """A field becomes the variable of its name, as where the file comes from; what the task says
-    itself of its outputs stays.
-    """
-    if extension(element, IO_MAPPING) is not None:
-        return
-    form = task.get("approval", {}).get("form")
-    kept = form.get("properties") if isinstance(form, dict) else None
-    named = ((one.get("id") or "").strip() for one in _fields(element))
-    found = {
-        name: f"output.data.{name}"
-        for name in named
-        if isinstance(kept, dict) and name in kept and name not in RESERVED
-    }
-    if found:
-        task["output_mapping"] = {**found, **task.get("output_mapping", {})}
+def variables(element: etree._Element) -> dict[str, str]:
+    """The variable that each field sets, by the field's name."""
+    found = {}
+    for one in _fields(element):
+        name = (one.get("id") or "").strip()
+        variable = (one.get("variable") or "").strip()
+        found[name] = variable if _NAME.match(variable) else name
+    return found
 
 
 def _fields(element: etree._Element) -> Iterator[etree._Element]:
     for form in extensions(element, FORM):
         yield from form.iterchildren(_camunda("formField"))
+    yield from extensions(element, *PROPERTIES)
 
 
 def _rules(one: etree._Element) -> Iterator[etree._Element]:
@@ -84,7 +83,7 @@ def _field(
         source.note(element, what, one)
     if kind == "enum":
         part = _choice(source, element, one, name)
-    if label := " ".join((one.get("label") or "").split()):
+    if label := " ".join((one.get("label") or one.get("name") or "").split()):
         part["title"] = label
     _default(source, element, one, name, part)
     _limit(source, element, one, name, part)
@@ -95,7 +94,7 @@ def _choice(
     source: Source, element: etree._Element, one: etree._Element, name: str
 ) -> dict[str, Any]:
     """Its options by their ids, which expressions compare with; without any it is text."""
-    values = list(one.iterchildren(_camunda("value")))
+    values = list(one.iterchildren(*classic("value")))
     options = list(dict.fromkeys(value.get("id") or "" for value in values))
     if not all(options) or not options:
         source.note(element, f"The choice “{name}” has no options: it is filled in as text.", one)
@@ -108,11 +107,14 @@ def _choice(
 def _default(
     source: Source, element: etree._Element, one: etree._Element, name: str, part: dict[str, Any]
 ) -> None:
-    text = (one.get("defaultValue") or "").strip()
+    text = (one.get("defaultValue") or one.get("default") or "").strip()
+    if one.get("expression"):
+        source.note(element, f"The field “{name}” is not worked out: it begins empty.", one)
     if not text:
         return
     is_odd = {
         "integer": not _WHOLE.match(text),
+        "number": not _DECIMAL.match(text),
         "boolean": text not in ("true", "false"),
         "string": text not in part.get("enum", [text]) or part.get("format") == "date",
     }[part["type"]]
@@ -122,7 +124,8 @@ def _default(
     elif part["type"] == "string":
         part["default"] = text
     else:
-        part["default"] = int(text) if part["type"] == "integer" else text == "true"
+        read = {"integer": int, "number": float, "boolean": lambda given: given == "true"}
+        part["default"] = read[part["type"]](text)
 
 
 def _limit(

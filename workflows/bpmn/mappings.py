@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import re
+from collections.abc import Collection
 from typing import Any
 
 from lxml import etree
@@ -19,12 +20,25 @@ MAPPINGS = (extension.IO_MAPPING, zeebe("ioMapping"), *classic("inputOutput"))
 _VARIABLE = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
 
-def apply(source: Source, element: etree._Element, task: dict[str, Any], *, gives: bool) -> None:
+def apply(
+    source: Source,
+    element: etree._Element,
+    task: dict[str, Any],
+    *,
+    gives: bool,
+    fields: Collection[str] = (),
+) -> None:
     """Add `input` and `output_mapping` to a task, as far as the element says any.
 
-    `gives` tells whether the step has an output of its own, where names are looked up first.
+    `gives` tells whether the step has an output of its own, where names are looked up first;
+    `fields` are those of its form, which they are before that.
     """
-    named = terms.given if gives else terms.variable
+
+    def named(name: str) -> terms.Term:
+        if name in fields:
+            return terms.member(terms.member(terms.Term("output"), "data"), name)
+        return terms.given(name) if gives else terms.variable(name)
+
     given: dict[str, Any] = {}
     taken: dict[str, str] = {}
     _own(source, element, given, taken)

@@ -8,7 +8,7 @@ from lxml import etree
 
 from workflows.graph.shape import BOUNDARY, CATCH, PASS, SCOPE, START, THROW
 
-from . import activities, extension, form_fields, occurrences, repeating
+from . import activities, extension, forms, occurrences, repeating
 from .connecting import Connections
 from .kinds import (
     ACTIVITIES,
@@ -96,7 +96,7 @@ class Walk:
                 source.unsupported(element, what)
             apply(source, element, task, gives=False)
         activities.own_json(source, element, task)
-        form_fields.take_out(element, task)
+        forms.take_out(element, task)
         self.tasks[element] = task
         if element in self._edged and task["kind"] in (PASS, CATCH, THROW):
             self._put_in_scope(task)

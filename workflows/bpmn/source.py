@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from functools import cached_property, lru_cache
+from typing import Any
 
 from lxml import etree
 
@@ -20,6 +21,7 @@ CAMUNDA = "http://camunda.org/schema/1.0/bpmn"
 FLOWABLE = "http://flowable.org/bpmn"
 ACTIVITI = "http://activiti.org/bpmn"
 CLASSIC = (CAMUNDA, FLOWABLE, ACTIVITI)  # they share their names
+MOST_FORMS = 2_000_000  # characters in one file, counted at each step that asks them
 MOST_EXPRESSIONS = 200_000  # characters in one file: to read them takes below a second
 _START = f"{{{BPMN}}}"
 
@@ -133,6 +135,8 @@ class Source:
         self.by_id: dict[str, etree._Element] = {}
         self.used: dict[etree._Element, None] = {}  # what the process refers to beside itself
         self.readable = MOST_EXPRESSIONS  # characters of expressions that are still translated
+        self.askable = MOST_FORMS  # characters of forms that steps may still ask
+        self.forms: dict[str, Any] = {}  # of the file itself, as far as they have been read
         self._foreign = _held(self.root)
         for element in file.lines:
             given = element.get("id")

@@ -21,6 +21,7 @@ from .importing import import_bpmn, save_diagram
 from .intake import evaluate_conditions, publish_event, receive_event
 from .messages import publish_message, publish_signal
 from .moving import move_to_version, newer_versions, plan_move
+from .shared_forms import ImportedForm, import_form, register_form
 from .skipping import may_skip, skip
 from .starting import check_input, start_once, start_workflow
 from .tasks import complete, transition_state
@@ -29,6 +30,7 @@ from .variables import set_variables
 
 __all__ = [
     "Imported",
+    "ImportedForm",
     "activate",
     "cancel",
     "cancel_batch",
@@ -45,6 +47,7 @@ __all__ = [
     "get_execution_status",
     "import_bpmn",
     "import_dmn",
+    "import_form",
     "intake_refusal",
     "may_rerun_from",
     "may_skip",
@@ -62,6 +65,7 @@ __all__ = [
     "publish_message",
     "publish_signal",
     "receive_event",
+    "register_form",
     "register_trigger",
     "register_workflow",
     "rerun_from",

@@ -23,6 +23,7 @@ from . import (
     diagrams,
     draft_problems,
     drafts,
+    shared_forms,
     starts,
     transitions,
     triggers,
@@ -91,6 +92,7 @@ def problems_of(workflow: Workflow, rows: list[TaskDefinition]) -> list[Problem]
         *draft_problems.of_forms(rows),
         *draft_problems.of_calls(workflow, rows),
         *decision_tables.problems(rows),
+        *shared_forms.problems(rows),
         *validation.problems(graph),
         *starts.problems(workflow, graph),
     ]
@@ -122,11 +124,12 @@ def compiled(workflow: Workflow, rows: Iterable[TaskDefinition] | None = None) -
 
 
 def to_publish(workflow: Workflow) -> Graph:
-    """The graph of a draft as a version would have it: with the newest tables of its decisions.
+    """The graph of a draft as a version would have it: with the newest tables of its decisions and
+    the newest fields of its forms.
 
-    Raises UnknownDecision, DecisionFailed.
+    Raises UnknownDecision, DecisionFailed, UnknownForm.
     """
-    return decision_tables.frozen(compiled(workflow))
+    return shared_forms.frozen(decision_tables.frozen(compiled(workflow)))
 
 
 def publish(

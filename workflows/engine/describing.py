@@ -13,6 +13,7 @@ from typing import Any
 from workflows.graph.shape import PASS, Graph
 from workflows.models import Priority, TaskDefinition, Version, Workflow
 
+from . import shared_forms
 from .trigger_settings import DEFAULTS
 
 SETTINGS = ("input_schema", "variables", "timeout_minutes", "retry_policy")
@@ -114,6 +115,7 @@ def _of_node(graph: Graph, position: int) -> dict[str, Any]:
     found["decision"] = {
         name: node.decision[name] for name in OF_DECISIONS if name in node.decision
     }
+    found["approval"] = shared_forms.unfrozen(node.approval)
     for name in ("parent", "attached_to", "compensates"):
         found[name] = _key(graph, found[name])
     return _told(node.key, node.name, node.kind, found)

@@ -103,8 +103,10 @@ def _told(graph: Graph, node: Node) -> dict[str, Any]:
     for name in REFERENCES:
         position = found[name]
         found[name] = None if position is None else graph.nodes[position].key
-    # Of the tables that are frozen with a version its number says enough.
+    # Of what is frozen with a version, tables and fields of a form, its number says enough.
     found["decision"] = {name: told for name, told in node.decision.items() if name != "tables"}
+    if "form_of" in node.approval:
+        found["approval"] = {name: told for name, told in node.approval.items() if name != "form"}
     return found
 
 

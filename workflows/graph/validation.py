@@ -76,7 +76,8 @@ def _approval(node: Node) -> Iterator[Problem]:
             node.key, "approval", f"“title” must be text of at most {MAX_TITLE} characters."
         )
     for name in TIMES:
-        if name in node.approval and (wrong := due.problem(node.approval[name])):
+        given = node.approval.get(name)
+        if given is not None and (wrong := due.problem(given)):
             yield Problem(node.key, "approval", f"“{name}” is {wrong}")
 
 

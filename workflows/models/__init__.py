@@ -6,6 +6,7 @@ from .decision_tables import DecisionFile, DecisionTable, DecisionVersion
 from .definitions import TaskDefinition, Version, Workflow
 from .diagrams import LARGEST_DIAGRAM, Diagram, VersionDiagram
 from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
+from .forms import Form, FormVersion
 from .messages import BufferedMessage, Delivery, Subscription
 from .runs import Execution, Task, Timer
 from .states import ALLOWED, FINAL, Priority, State
@@ -35,6 +36,8 @@ __all__ = [
     "Event",
     "Execution",
     "Firing",
+    "Form",
+    "FormVersion",
     "Lane",
     "LaneMember",
     "Priority",

@@ -15,7 +15,7 @@ from django.views.decorators.http import require_safe
 
 from workflows import access, engine
 from workflows.engine import definitions, graphs
-from workflows.errors import DecisionFailed, UnknownDecision
+from workflows.errors import DecisionFailed, UnknownDecision, UnknownForm
 from workflows.graph.differences import ADDED, FLOW, REMOVED, TASK, Difference, differences
 from workflows.graph.shape import Graph
 from workflows.models import Priority, TaskDefinition, Version, Workflow
@@ -108,7 +108,7 @@ def changes(old: Graph, new: Graph) -> Changes:
 
 def _side(one: Workflow, asked: str) -> Side:
     if asked == DRAFT:
-        return Side(_("Draft"), None, _drafted(one))
+        return Side(_("Draft"), None, drafted(one))
     if not asked.isascii() or not asked.isdigit() or len(asked) > 9:
         raise Http404
     versions = one.versions.filter(arranges=None).select_related("published_by")
@@ -118,11 +118,11 @@ def _side(one: Workflow, asked: str) -> Side:
     return Side(f"v{version.number}", version, graphs.of(version.pk))
 
 
-def _drafted(one: Workflow) -> Graph:
-    """As it would be published; as it stands when a decision of it has no tables."""
+def drafted(one: Workflow) -> Graph:
+    """As it would be published; as it stands when a decision or form of it is not there."""
     try:
         return definitions.to_publish(one)
-    except (UnknownDecision, DecisionFailed):
+    except (UnknownDecision, DecisionFailed, UnknownForm):
         return engine.compiled(one)
 
 

@@ -24,11 +24,11 @@ from workflows.bpmn import keys
 from workflows.engine import checking, graphs
 from workflows.engine.filtering import key as number
 from workflows.graph import expressions
-from workflows.models import LARGEST_DIAGRAM, DecisionTable, Workflow
+from workflows.models import LARGEST_DIAGRAM, DecisionTable, Form, Workflow
 
 from . import diagram_texts
 from .asking import done
-from .comparing import Changes, changes
+from .comparing import Changes, changes, drafted
 from .modelling import found
 from .refusals import answered
 
@@ -49,6 +49,7 @@ def workflow_edit(request: HttpRequest, key: str) -> HttpResponse:
         "may_publish": access.may_any(request.user, (access.PUBLISH,)),
         "groups": Group.objects.order_by("name").values_list("name", flat=True),
         "callable": Workflow.objects.filter(published__isnull=False).only("key", "name"),
+        "forms": Form.objects.order_by("title").only("key", "title"),
         "tables": DecisionTable.objects.order_by("name").only("key", "name"),
         "agents_url": _agents_url(),
         "roles": diagram_texts.ROLES,
@@ -160,7 +161,7 @@ def _changes(workflow: Workflow) -> Changes | None:
     """What is new since the published version; None without one."""
     if workflow.published_id is None:
         return None
-    return changes(graphs.of(workflow.published_id), engine.compiled(workflow))
+    return changes(graphs.of(workflow.published_id), drafted(workflow))
 
 
 def _problems(
