@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 import math
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -21,7 +21,10 @@ _MISSING = re.compile(r'^"(?P<name>[^"]+)" is a required property')
 
 @dataclass(slots=True)
 class Field:
-    """One input. `kind`: text, long, number, integer, check, choice, json, group or rows."""
+    """One input. `kind`: text, long, number, integer, check, choice, checks, json, group or rows.
+
+    The value of `checks` is the list of the choices that are ticked.
+    """
 
     path: str
     kind: str
@@ -142,6 +145,8 @@ def _kind(schema: Any) -> str:
         items = schema.get("items", {})
         if not isinstance(items, Mapping):
             return "json"
+        if items.get("enum") and schema.get("uniqueItems") is True:
+            return "checks"
         simple = [_kind(part) for part in items.get("properties", {}).values()]
         return "rows" if simple and not {"group", "rows", "json"} & set(simple) else "json"
     if wanted == "string":
@@ -184,7 +189,7 @@ def _field(schema: Any, path: str, name: str, value: Any, is_required: bool) -> 
         schema.get("description", ""),
         is_required,
         _shown(schema, value),
-        choices=tuple(str(choice) for choice in schema.get("enum", ())),
+        choices=tuple(str(choice) for choice in _options(schema)),
         input_type={"email": "email", "date": "date", "uri": "url"}.get(
             schema.get("format", ""), "text"
         ),
@@ -202,11 +207,20 @@ def _field(schema: Any, path: str, name: str, value: Any, is_required: bool) -> 
     return made
 
 
+def _options(schema: Mapping[str, Any]) -> Sequence[Any]:
+    """What there is to choose from."""
+    chosen = schema.get("items") if _kind(schema) == "checks" else schema
+    options: Sequence[Any] = chosen.get("enum", ()) if isinstance(chosen, Mapping) else ()
+    return options
+
+
 def _shown(schema: Mapping[str, Any], value: Any) -> Any:
     if _kind(schema) == "json":
         return "" if value is None else json.dumps(value, indent=2, ensure_ascii=False)
     if _kind(schema) == "check":
         return bool(value)
+    if _kind(schema) == "checks":
+        return [str(one) for one in value] if isinstance(value, list) else []
     return "" if value is None else value
 
 
@@ -235,6 +249,9 @@ def _read(
         return [row for row in rows if row] or None
     if kind == "check":
         return path in posted
+    if kind == "checks":
+        options = enumerate(_options(schema))
+        return [one for place, one in options if f"{path}.{place}" in posted] or None
     typed = str(posted.get(path, "")).strip()
     if not typed:
         return None

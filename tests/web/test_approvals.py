@@ -1,13 +1,16 @@
 from __future__ import annotations
 
+import re
+
 import pytest
 from django.test import Client
 
 from agents import runner
-from tests.factories import human, make_agent, make_user, start, step
+from tests.factories import human, make_agent, make_user, register, start, step
 from tests.web.conftest import client_for, fragment, page, ran, waiting
 from workflows import engine
 from workflows.models import Approval
+from workflows.views import approvals
 
 pytestmark = pytest.mark.django_db(transaction=True)
 HTMX = {"HX-Request": "true"}
@@ -201,3 +204,37 @@ def test_an_approval_without_its_form_is_told_what_it_lacks(approver: Client) ->
     stranger = client_for("mallory")
     typed = {"verdict": "approve", "has_form": "1"}
     assert stranger.post(f"/approvals/{asked.pk}/decide/", typed).status_code == 403
+
+
+def test_what_is_due_first_stands_first_on_every_page_of_the_inbox(approver: Client) -> None:
+    make_agent()
+    register(human("ask", due="by", title="Late or not"))
+    far = ["2040-01-01T00:00:00Z", None, "2030-01-01T00:00:00Z", None, "2020-01-01T00:00:00Z"]
+    for by in far:
+        ran(engine.start_workflow("flow", {"by": by}))
+    pks = [one.pk for one in Approval.objects.order_by("pk")]
+    wanted = [pks[4], pks[2], pks[0], pks[3], pks[1]]
+    assert re.findall(r'data-row="(\d+)"', page(approver, "/inbox/")) == [str(pk) for pk in wanted]
+    fetch = approvals._by_due_time(Approval.objects.all())
+    for place, pk in enumerate(wanted):
+        assert [one.pk for one in fetch(pk, None, 9)] == wanted[place + 1 :]
+        assert [one.pk for one in fetch(None, pk, 9)] == wanted[:place][::-1]
+
+
+def test_an_overdue_approval_is_marked_by_a_word_and_an_icon(approver: Client) -> None:
+    asked = waiting(due="PT0S")
+    of_execution = f"/executions/{asked.execution_id}/"
+    for address in ("/inbox/", "/", f"/approvals/{asked.pk}/", of_execution):
+        text = page(approver, address)
+        assert "Overdue</span>" in text, address
+        assert "was due" in text, address
+        assert re.search(r"data-overdue>\s*<svg", text), address
+
+
+def test_what_is_due_later_says_when_and_is_not_marked(approver: Client) -> None:
+    asked = waiting(due="PT4H")
+    text = page(approver, f"/approvals/{asked.pk}/")
+    assert "due <time" in text
+    assert "Overdue" not in text
+    assert "data-overdue" not in text
+    assert "due in" in page(approver, f"/executions/{asked.execution_id}/")

@@ -95,3 +95,15 @@ def test_a_draft_that_cannot_be_drawn_says_so(operator: Client) -> None:
     register(*chain("a", "b"))
     TaskDefinition.objects.filter(key="b").update(parent="nowhere")
     assert "It lies in “nowhere”" in page(operator, "/workflows/flow/bpmn/", 422)
+
+
+def test_a_form_file_becomes_a_form_that_steps_share(modeller: Client, operator: Client) -> None:
+    data = b'{"id": "claim", "components": [{"type": "number", "key": "a"}, {"type": "html"}]}'
+    sent = {"file": SimpleUploadedFile("x.form", data)}
+    assert operator.post(IMPORT, sent).status_code == 403
+    text = modeller.post(IMPORT, {"file": SimpleUploadedFile("x.form", data)}).content.decode()
+    assert "(claim) is there as version 1." in text
+    assert "“html” of the form is not shown" in text
+    wrong = modeller.post(IMPORT, {"file": SimpleUploadedFile("x.form", b"{}")})
+    assert wrong.status_code == 422
+    assert "The form cannot be used as it is." in wrong.content.decode()

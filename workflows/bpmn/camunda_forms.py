@@ -158,7 +158,7 @@ class _Conversion:
         if not options:
             return None
         items = {"type": "string", "enum": options}
-        least = {"minItems": 1} if _rules(one).get("required") is True else {}
+        least: dict[str, Any] = {"minItems": 1} if _rules(one).get("required") is True else {}
         return {"type": "array", "items": items, "uniqueItems": True, **least}
 
     def _datetime(self, one: Mapping[str, Any]) -> dict[str, Any] | None:

@@ -14,7 +14,7 @@ from django.views.decorators.http import require_http_methods, require_safe
 from workflows import access, engine
 from workflows.engine.filtering import key as number
 from workflows.engine.importing import Import
-from workflows.errors import UnknownVersion, WorkflowError, status
+from workflows.errors import InvalidForm, UnknownVersion, WorkflowError, status
 from workflows.graph.validation import Problem
 from workflows.models import LARGEST_DIAGRAM
 
@@ -22,18 +22,22 @@ from .modelling import found
 from .refusals import answered
 
 MEDIA_TYPE = "application/bpmn+xml"
+FORM = ".form"
 MOST_SHOWN = 200  # findings on the page
 
 
 @require_http_methods(["GET", "HEAD", "POST"])
 @access.requires(access.EDIT)
 def workflow_import(request: HttpRequest) -> HttpResponse:
-    """The form with a file; what came of it, for htmx without the form."""
+    """The form with a file, which may be a form of Camunda too; what came of it, for htmx without
+    the form."""
     if request.method != "POST":
         return _page(request, {})
     content, refused = _content(request)
     if refused:
         return _page(request, {"refused": refused}, 422)
+    if (request.FILES["file"].name or "").lower().endswith(FORM):
+        return _form(request, content)
     wants_publishing = bool(request.POST.get("publish"))
     if wants_publishing and not request.user.has_perm(access.PUBLISH):
         return _page(request, {"refused": _("Your role does not publish workflows.")}, 403)
@@ -51,6 +55,20 @@ def workflow_import(request: HttpRequest) -> HttpResponse:
         return _page(request, _told(error), status(error))
     told = {"done": done, "findings": done.findings, "others": _others(done)}
     return _page(request, told)
+
+
+def _form(request: HttpRequest, content: bytes) -> HttpResponse:
+    """A form that steps share, under the key that was typed or its own."""
+    try:
+        done = engine.import_form(
+            content,
+            key=request.POST.get("key", "").strip() or None,
+            by=access.person(request),
+            name=request.FILES["file"].name or "",
+        )
+    except InvalidForm as error:
+        return _page(request, _told(error), status(error))
+    return _page(request, {"shared_form": done})
 
 
 @require_safe

@@ -71,6 +71,12 @@ function property(name, { on = (model, element) => model.owner(element), unset }
   };
 }
 
+/** The key of the form that an approval shares with others; "" when it is drawn at the step. */
+const sharedForm = (model, element) => {
+  const { form } = model.json(element, "Approval");
+  return typeof form === "string" ? form : "";
+};
+
 const definition = (model, element) => model.definition(element);
 const loopOf = (model, element) => element.businessObject.loopCharacteristics;
 
@@ -142,6 +148,17 @@ export const FIELDS = {
   "approval.users": part("Approval", "users", asWords),
   "approval.required": part("Approval", "required", asNumber),
   "approval.not_requester": part("Approval", "not_requester", { read: (given) => given !== false, write: (isOn) => (isOn ? undefined : false) }),
+
+  "approval.due": part("Approval", "due"),
+  "approval.follow_up": part("Approval", "follow_up"),
+  "approval.shared": {
+    read: (model, element) => sharedForm(model, element),
+    write: (model, element, key) => {
+      const { form, ...rest } = model.json(element, "Approval");
+      const kept = key || typeof form === "string" ? {} : { form };
+      return [model.withJson(element, "Approval", { ...rest, ...kept, ...(key ? { form: key } : {}) })];
+    },
+  },
 
   "approval.form": {
     read: (model, element) => fromSchema(model.json(element, "Approval").form),
@@ -229,6 +246,7 @@ const interruption = (element) => (element.businessObject.$type === "bpmn:Bounda
 
 /** Which of the groups that stand under a condition an element has: `data-when` in the template. */
 export const CONDITIONS = {
+  drawn_form: (model, element) => sharedForm(model, element) === "",
   timer: (model, element) => eventOf(element) === "timer",
   message: (model, element) => eventOf(element) === "message",
   signal: (model, element) => eventOf(element) === "signal",
