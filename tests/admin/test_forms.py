@@ -26,7 +26,9 @@ def test_a_form_is_made_and_what_is_saved_later_is_its_next_version(modeller: Cl
     change = f"{LIST}{version.form_id}/change/"
     shown = modeller.get(change).content.decode()
     assert "amount" in shown
-    assert modeller.post(change, {"title": "Claims", "schema": json.dumps(SCHEMA)}).status_code == 302
+    assert (
+        modeller.post(change, {"title": "Claims", "schema": json.dumps(SCHEMA)}).status_code == 302
+    )
     assert (shared_forms.latest("claim").number, Form.objects.get().title) == (2, "Claims")
     assert "Claims" in modeller.get(LIST).content.decode()
 

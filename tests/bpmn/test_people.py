@@ -1,4 +1,4 @@
-"""What other tools say of people's work beside who does it: when it is due, and which form it asks."""
+"""What other tools say of the work of people beside who does it: when it is due, and its form."""
 
 from __future__ import annotations
 

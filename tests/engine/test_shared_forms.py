@@ -1,4 +1,4 @@
-"""Forms that steps share: kept in versions, frozen at publishing, asked and checked as drawn ones."""
+"""Forms that steps share: kept in versions, frozen at publishing, then asked as drawn ones."""
 
 from __future__ import annotations
 

@@ -129,7 +129,8 @@ class TaskForm(forms.ModelForm):
         asked = {**APPROVAL, **(self.instance.approval or {})}
         for name in APPROVAL:
             self.initial.setdefault(f"approval_{name}", asked[name])
-        shared = asked.get("form") if isinstance(asked.get("form"), str) else DRAWN
+        form = asked.get("form")
+        shared = form if isinstance(form, str) else DRAWN
         self.initial.setdefault("approval_form", shared)
         self._choices("approval_form").choices = _with(
             [(DRAWN, _("the one drawn at the step, if any")), *shared_forms], shared

@@ -71,9 +71,7 @@ class _Conversion:
             else:
                 yield one
 
-    def _put(
-        self, one: Mapping[str, Any], properties: dict[str, Any], required: list[str]
-    ) -> None:
+    def _put(self, one: Mapping[str, Any], properties: dict[str, Any], required: list[str]) -> None:
         kind = str(one.get("type"))
         if kind in _SILENT:
             return
@@ -106,10 +104,7 @@ class _Conversion:
                 must = {"const": True} if _rules(one).get("required") is True else {}
                 return {"type": "boolean", **must, **self._default(one, bool)}
             case "select" | "radio":
-                options = self._options(one)
-                return options and {
-                    "type": "string", "enum": options, **self._default(one, str, options)
-                }
+                return self._choice(one)
             case "checklist" | "taglist":
                 return self._several(one)
             case "datetime":
@@ -153,6 +148,12 @@ class _Conversion:
             self._tell(one, "is given on as a number, not as text")
         return part | self._default(one, int if is_whole else float)
 
+    def _choice(self, one: Mapping[str, Any]) -> dict[str, Any] | None:
+        options = self._options(one)
+        if not options:
+            return None
+        return {"type": "string", "enum": options, **self._default(one, str, options)}
+
     def _several(self, one: Mapping[str, Any]) -> dict[str, Any] | None:
         options = self._options(one)
         if not options:
@@ -174,11 +175,12 @@ class _Conversion:
         if not isinstance(values, list) or not values:
             return None
         found = [value.get("value") for value in values if isinstance(value, Mapping)]
-        if not all(isinstance(value, str) and value for value in found):
+        texts = [value for value in found if isinstance(value, str) and value]
+        if len(texts) < len(values):
             return None
         if any(value.get("label", value["value"]) != value["value"] for value in values):
             self._tell(one, "shows its options by their values")
-        return list(dict.fromkeys(found))
+        return list(dict.fromkeys(texts))
 
     def _limit(
         self,

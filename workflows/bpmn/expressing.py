@@ -66,9 +66,7 @@ def translated(text: str, language: str = "", named: Naming = terms.variable) ->
     raise Untranslatable(f"it is in {language}" if not is_open else "its language is not named")
 
 
-def within(
-    source: Source, text: str, language: str = "", named: Naming = terms.variable
-) -> str:
+def within(source: Source, text: str, language: str = "", named: Naming = terms.variable) -> str:
     """`translated`, within what is read of one file. Raises Untranslatable."""
     source.readable -= len(text)
     if source.readable < 0:

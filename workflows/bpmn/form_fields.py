@@ -4,7 +4,7 @@ the JSON Schema of an approval."""
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from typing import Any, Final
 
 from lxml import etree
@@ -19,6 +19,11 @@ _TYPES: Final[dict[str, dict[str, Any]]] = {
     "boolean": {"type": "boolean"},
     "date": {"type": "string", "format": "date"},
     "enum": {"type": "string"},
+}
+_READ: Final[dict[str, Callable[[str], Any]]] = {
+    "integer": int,
+    "number": float,
+    "boolean": lambda text: text == "true",
 }
 _LENGTHS: Final = {"minlength": "minLength", "maxlength": "maxLength"}
 _LIMITS: Final = {"min": "minimum", "max": "maximum"}
@@ -124,8 +129,7 @@ def _default(
     elif part["type"] == "string":
         part["default"] = text
     else:
-        read = {"integer": int, "number": float, "boolean": lambda given: given == "true"}
-        part["default"] = read[part["type"]](text)
+        part["default"] = _READ[part["type"]](text)
 
 
 def _limit(

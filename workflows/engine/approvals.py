@@ -38,7 +38,7 @@ def note_overdue(execution_id: int, task_id: int) -> None:
     late = Approval.objects.filter(
         task_id=task_id, state=Approval.State.OPEN, due_at__isnull=False, overdue_at=None
     ).first()
-    if late is None:
+    if late is None or late.due_at is None:
         return
     late.overdue_at = max(moments.now(), late.due_at)
     late.save(update_fields=["overdue_at"])

@@ -19,4 +19,6 @@ def at(when: float | str | None, since: datetime) -> datetime | None:
     """The moment of `graph.due.moment`: so many seconds after `since`, or one in ISO 8601."""
     if when is None:
         return None
-    return datetime.fromisoformat(when) if isinstance(when, str) else since + timedelta(seconds=when)
+    if isinstance(when, str):
+        return datetime.fromisoformat(when)
+    return since + timedelta(seconds=when)

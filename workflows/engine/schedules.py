@@ -95,4 +95,3 @@ def _problem(config: dict[str, Any]) -> str:
 
 def _upcoming(config: dict[str, Any], after: datetime, count: int) -> list[datetime]:
     return [] if _problem(config) else recurrence.upcoming(config, after, count)
-

@@ -35,8 +35,8 @@ def register_form(
 ) -> FormVersion:
     """Keep a form, a JSON Schema of an object with properties, as the newest version of its key.
 
-    Steps whose approval says `"form": key` ask it from their next publishing on. The same form again
-    gives the same version. Raises InvalidForm that names key, title or form.
+    Steps whose approval says `"form": key` ask it from their next publishing on. The same form
+    again gives the same version. Raises InvalidForm that names key, title or form.
     """
     version, _is_new = _registered(key, schema, title, by)
     return version

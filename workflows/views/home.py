@@ -38,7 +38,8 @@ def _waiting(request: HttpRequest) -> object:
     if not request.user.has_perm(access.DECIDE):
         return None
     rows = access.waiting_for(request.user).select_related("execution__workflow")
-    return rows.defer("payload", "execution__variables", "execution__input").order_by(*BY_DUE_TIME)[:SHOWN]
+    rows = rows.defer("payload", "execution__variables", "execution__input")
+    return rows.order_by(*BY_DUE_TIME)[:SHOWN]
 
 
 def _failures() -> list[Execution]:

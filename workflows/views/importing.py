@@ -36,8 +36,8 @@ def workflow_import(request: HttpRequest) -> HttpResponse:
     content, refused = _content(request)
     if refused:
         return _page(request, {"refused": refused}, 422)
-    if (request.FILES["file"].name or "").lower().endswith(FORM):
-        return _form(request, content)
+    if (name := _name(request)).lower().endswith(FORM):
+        return _form(request, content, name)
     wants_publishing = bool(request.POST.get("publish"))
     if wants_publishing and not request.user.has_perm(access.PUBLISH):
         return _page(request, {"refused": _("Your role does not publish workflows.")}, 403)
@@ -57,14 +57,14 @@ def workflow_import(request: HttpRequest) -> HttpResponse:
     return _page(request, told)
 
 
-def _form(request: HttpRequest, content: bytes) -> HttpResponse:
+def _form(request: HttpRequest, content: bytes, name: str) -> HttpResponse:
     """A form that steps share, under the key that was typed or its own."""
     try:
         done = engine.import_form(
             content,
             key=request.POST.get("key", "").strip() or None,
             by=access.person(request),
-            name=request.FILES["file"].name or "",
+            name=name,
         )
     except InvalidForm as error:
         return _page(request, _told(error), status(error))
@@ -98,6 +98,11 @@ def _content(request: HttpRequest) -> tuple[bytes, str]:
         words = _("The file has %(size)d bytes; at most %(most)d are read. Choose a smaller one.")
         return b"", words % {"size": file.size, "most": LARGEST_DIAGRAM}
     return file.read(), ""
+
+
+def _name(request: HttpRequest) -> str:
+    file = request.FILES.get("file")
+    return (file.name or "") if file is not None else ""
 
 
 def _others(done: Import) -> list[str]:
