@@ -196,6 +196,10 @@ EVERYTHING: dict[str, Any] = {
         {"key": "choose", "kind": "event_gateway", "depends_on": ["part"]},
         {"key": "on_message", "kind": "catch", "depends_on": ["choose"],
          "event": {"type": "message", "name": "answer", "key": "order_id"}},
+        {"key": "received", "kind": "catch", "depends_on": ["both"], "loop": {"cardinality": 2},
+         "event": {"type": "message", "name": "paid", "key": "order_id", "into": "payment"}},
+        {"key": "unpaid", "kind": "boundary", "attached_to": "received",
+         "event": {"type": "timer", "duration": "P14D"}},
         {"key": "on_time", "kind": "catch", "depends_on": ["choose"],
          "event": {"type": "timer", "duration": 90}},
         {"key": "set", "kind": "pass", "depends_on": ["on_message", "on_time"], "join": "one",
@@ -252,7 +256,12 @@ def edited(draw: st.DrawFn, definition: dict[str, Any]) -> dict[str, Any]:
             case "move" if not any(
                 task.get(name) for name in ("parent", "attached_to", "compensates")
             ):
-                scopes = [one["key"] for one in tasks.values() if one.get("kind") == "scope"]
+                is_start = task.get("kind") == "start"  # an event sub-process has one of its own
+                scopes = [
+                    one["key"]
+                    for one in tasks.values()
+                    if one.get("kind") == "scope" and not (is_start and one.get("event"))
+                ]
                 if scopes and task.get("kind") != "scope":
                     task["parent"] = draw(st.sampled_from(scopes))
                     for one in tasks.values():

@@ -140,15 +140,16 @@ def test_a_receive_task_waits_for_its_message_and_a_send_task_sends_it() -> None
     assert begun["kind"] == "start"
 
 
-def test_a_step_that_an_event_sits_on_becomes_a_sub_process_around_it() -> None:
+def test_an_event_sits_on_what_waits_for_a_message_and_on_a_scope_around_what_is_done_at_once() -> (
+    None
+):
     late = el("timerEventDefinition", inner=el("timeDuration", inner="PT1H"))
     edge = el("boundaryEvent", "late", late, attachedToRef="a")
     paid = el("message", "m", name="paid")
     found = tasks(read(file(el("receiveTask", "a", messageRef="m"), edge, root=paid)))
-    assert found["a"]["kind"] == "scope"
-    assert found["a.inside"]["parent"] == "a"
-    assert found["a.inside"]["event"] == {"type": "message", "name": "paid"}
-    assert found["late"]["attached_to"] == "a"
+    assert [*found] == ["a", "late"]
+    assert (found["a"]["kind"], found["late"]["attached_to"]) == ("catch", "a")
+    assert found["a"]["event"] == {"type": "message", "name": "paid"}
     empty = tasks(read(file(el("task", "a"), edge)))
     assert [task["kind"] for task in empty.values()] == ["scope", "boundary"]
 

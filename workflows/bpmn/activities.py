@@ -120,6 +120,7 @@ def _receive(source: Source, element: etree._Element, task: dict[str, Any]) -> N
 
 def _decide(source: Source, element: etree._Element, task: dict[str, Any], lane: str) -> None:
     """A decision table, or an agent where one is named."""
+    task.update(assignments.definition(source, element))
     own = first_extension(element, zeebe("calledDecision"))
     if own is not None:
         table, result = own.get("decisionId") or "", (own.get("resultVariable") or "").strip()

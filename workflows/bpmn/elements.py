@@ -26,7 +26,7 @@ from workflows.graph.shape import (
 
 from . import extending
 from .document import Document, child, children, put, remove
-from .event_writing import set_event
+from .event_writing import set_event, set_message
 from .extension import CEL
 from .normal import DECISION
 from .vocabulary import LOOP_TAGS, bpmn, local
@@ -58,6 +58,8 @@ def tag(task: Task) -> str:
         return SCOPES.get(task["scope"].get("type", ""), "subProcess")
     if task["kind"] == PASS and task["output_mapping"]:
         return "scriptTask"
+    if task["kind"] == CATCH and (task["loop"] or task["is_host"]):
+        return "receiveTask"  # only an activity is a loop or has an edge
     return TAGS[task["kind"]]
 
 
@@ -157,6 +159,9 @@ def _event(document: Document, element: etree._Element, task: Task) -> None:
         return  # its event is that of its sub-process
     if kind not in (START, END, CATCH, THROW, BOUNDARY):
         extending.set_json(element, "event", event)
+        return
+    if local(element) == "receiveTask" and event.get("type") == "message":
+        extending.set_json(element, "event", set_message(document, element, event))
         return
     if kind == BOUNDARY:
         _flag(element, "cancelActivity", event.get("interrupting", True), is_default=True)

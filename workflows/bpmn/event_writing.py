@@ -52,6 +52,12 @@ def set_event(document: Document, element: etree._Element, event: Event) -> dict
     return {**rest, "events": parts} if any(left) else rest
 
 
+def set_message(document: Document, element: etree._Element, event: Event) -> dict[str, Any]:
+    """Write the message of a task that receives it; what of the event is left unsaid."""
+    _refer("message", "name")(document, element, event)
+    return {name: value for name, value in event.items() if name not in ("type", "name")}
+
+
 def _defined(document: Document, element: etree._Element, event: Event) -> dict[str, Any]:
     """One event definition in an element; what of the event it leaves unsaid."""
     kind = str(event.get("type") or "none")

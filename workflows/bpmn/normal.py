@@ -114,6 +114,9 @@ def normal(definition: Mapping[str, Any]) -> Normal:
     """
     given = [_task(task) for task in definition.get("tasks", ())]
     tasks = {task["key"]: task for task, _ in given}
+    hosts = {task["attached_to"] for task in tasks.values()}
+    for key, task in tasks.items():
+        task["is_host"] = bool(key) and key in hosts
     key = str(definition.get("key") or definition.get("workflow_id") or "")
     whole = {name: definition[name] for name in WHOLE if definition.get(name)}
     if "priority" in whole:

@@ -193,8 +193,10 @@ class Patch:
 
     def _is_another(self, element: Element, old: elements.Task, new: elements.Task) -> bool:
         is_event = new["event"] != old["event"] and "event" in elements.tag(new).lower()
+        is_waiting_task = elements.tag(new) == "receiveTask"
         return (
             old["kind"] != new["kind"]
+            or (is_waiting_task and local(element) != "receiveTask")
             or old["scope"].get("type") != new["scope"].get("type")
             or (is_event and local(element) not in EVENT_TAGS)
         )

@@ -98,7 +98,7 @@ class Walk:
         activities.own_json(source, element, task)
         forms.take_out(element, task)
         self.tasks[element] = task
-        if element in self._edged and task["kind"] in (PASS, CATCH, THROW):
+        if element in self._edged and task["kind"] in (PASS, THROW):
             self._put_in_scope(task)
 
     def _title(self, element: etree._Element) -> str:
@@ -179,8 +179,8 @@ class Walk:
         return local(element) == "startEvent" and is_true(element.getparent(), "triggeredByEvent")
 
     def _put_in_scope(self, task: dict[str, Any]) -> None:
-        """A step on whose edge is something, or that is a loop, becomes a sub-process: an empty
-        one if it does nothing, else one around its event.
+        """A step that is done at once, with something on its edge or as a loop, becomes a
+        sub-process: an empty one if it does nothing, else one around what it sends.
         """
         if task["kind"] != PASS:
             inner = {"key": f"{task['key'][:90]}.{_INSIDE}", "kind": task["kind"]}

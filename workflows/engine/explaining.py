@@ -183,8 +183,9 @@ def _waiting(task: Task, now: Surroundings) -> Explanation:
     if now.execution.state == State.FAILED:
         text = _("“%(task)s” goes on waiting when the execution is retried.") % {"task": task.name}
         return Explanation(Cause.STOPPED, text, now.execution.error, actions=("retry",))
+    event = graphs.of(now.execution.version_id).nodes[task.node].event
     timer = next((one for one in now.timers if one.task_id == task.pk), None)
-    if timer is not None and task.kind == CATCH:
+    if timer is not None and task.kind == CATCH and event.get("type") == "timer":
         text = _("“%(task)s” waits for its time.") % {"task": task.name}
         return Explanation(Cause.EVENT, text, due=timer.due_at, actions=("skip",))
     called = Execution.objects.filter(parent_task=task.pk).order_by("-pk").first()

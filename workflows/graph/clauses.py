@@ -12,7 +12,6 @@ from workflows.errors import InvalidExpression
 from . import due, loops, recurrence
 from .problems import Problem, of_expression, of_mapping
 from .shape import (
-    ACTIVITIES,
     BOUNDARY,
     CALL,
     CATCH,
@@ -227,7 +226,7 @@ def _loop(node: Node) -> Iterator[Problem]:
     if not loop:
         return
     mode = loop.get("mode", loops.TOGETHER)
-    if node.kind not in ACTIVITIES or node.is_event_scope:
+    if not node.is_activity:
         yield Problem(node.key, "loop", "Only a task or sub-process can be a loop.")
     if mode not in loops.MODES:
         expected = ", ".join(loops.MODES)

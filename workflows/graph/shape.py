@@ -61,6 +61,14 @@ class Node:
         return self.kind == SCOPE and bool(self.event)
 
     @property
+    def is_activity(self) -> bool:
+        """Whether it may be a loop and have events on its edge; a wait for a message may, too, for
+        it is a receive task then (BPMN 2.0, 10.3.3).
+        """
+        receives = self.kind == CATCH and self.event.get("type") == "message"
+        return receives or (self.kind in ACTIVITIES and not self.is_event_scope)
+
+    @property
     def is_ad_hoc(self) -> bool:
         """Whether it is a sub-process whose tasks somebody chooses (BPMN 2.0, 10.2.5)."""
         return self.kind == SCOPE and self.scope.get("type") == AD_HOC

@@ -94,7 +94,7 @@ def _attached(graph: Graph, place: int) -> Iterator[Problem]:
         yield Problem(node.key, "attached_to", "Name the task that the event is attached to.")
         return
     host = graph.nodes[node.attached_to]
-    if host.kind not in ACTIVITIES or host.is_event_scope or host.parent != node.parent:
+    if not host.is_activity or host.parent != node.parent:
         message = f"“{host.name}” is no task or sub-process beside it."
         yield Problem(node.key, "attached_to", message)
 
