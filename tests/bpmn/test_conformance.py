@@ -397,6 +397,12 @@ def test_a_join_that_nothing_can_reach_any_more_is_told() -> None:
     assert run(*drawn, state=State.FAILED) == ["b"]
 
 
+def test_a_send_task_with_an_edge_is_one_activity() -> None:
+    edge = event("boundaryEvent", "t", "timer", NEVER, attachedToRef="a")
+    drawn = (START, el("sendTask", "a", messageRef="m_paid"), edge, tasks("b", "r"))
+    assert run(*drawn, chain("s", "a", "b") + chain("t", "r")) == ["a", "b"]
+
+
 def test_a_receive_task_that_is_a_loop_is_done_once_for_each_message_and_once_as_a_whole() -> None:
     """Its instances and the loop around them have the key of the activity that is drawn; a count
     of visits leaves the loop out (docs/bpmn.md).
