@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser, User
@@ -52,6 +52,12 @@ def cancel_open(execution_id: int, task_id: int | None = None) -> None:
     """Withdraw the open questions of a locked execution that is being stopped, or of one task."""
     of_task = {} if task_id is None else {"task_id": task_id}
     asked = Approval.objects.filter(execution_id=execution_id, state=Approval.State.OPEN, **of_task)
+    asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
+
+
+def withdraw(execution_ids: Collection[int]) -> None:
+    """Withdraw the open questions of locked executions that are being cancelled."""
+    asked = Approval.objects.filter(execution__in=execution_ids, state=Approval.State.OPEN)
     asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
 
 

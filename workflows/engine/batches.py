@@ -109,7 +109,7 @@ def count(verb: str, asked: Mapping[str, str], most: int) -> int:
     frozen = _frozen(verb, asked)
     if "incident" in frozen:
         return len(incidents.failed(frozen["incident"], LARGEST, most))
-    return len(chosen(verb, frozen).fetch(None, None, most))
+    return len(chosen(verb, frozen).ids(None, None, most))
 
 
 def _frozen(verb: str, asked: Mapping[str, str]) -> dict[str, str]:
