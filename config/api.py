@@ -15,12 +15,14 @@ from agents.api import workforce
 from workflows.api import (
     approvals,
     auditing,
+    batches,
     definitions,
     events,
     executions,
     importing,
     operating,
     problems,
+    repairing,
 )
 from workflows.api.authentication import Bearer, acting
 from workflows.api.bodies import JsonParser
@@ -66,6 +68,8 @@ api.add_decorator(acting)
 for resource in (
     executions,
     operating,
+    repairing,
+    batches,
     events,
     auditing,
     approvals,

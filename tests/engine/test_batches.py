@@ -221,6 +221,7 @@ def test_whoever_loses_the_right_loses_the_batch() -> None:
         ("pause", {"workflow": "none"}, "workflow: there is no “none”"),
         ("retry", {"incident": "x"}, "is not the key"),
         ("cancel", {"incident": f"1-{'a' * 32}"}, "only be retried"),
+        ("retry", {"incident": f"1-{'a' * 32}", "q": "x"}, "stands alone, without q"),
     ],
 )
 def test_a_batch_that_makes_no_sense_is_refused(verb: str, asked: dict, told: str) -> None:

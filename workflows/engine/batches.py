@@ -119,6 +119,8 @@ def _frozen(verb: str, asked: Mapping[str, str]) -> dict[str, str]:
         incidents.parsed(asked["incident"])
         if verb != Batch.Verb.RETRY:
             raise InvalidInput(["verb: what failed can only be retried"])
+        if beside := [name for name in ("state", "workflow", "q") if asked.get(name)]:
+            raise InvalidInput([f"incident: it stands alone, without {', '.join(beside)}"])
         return {"incident": asked["incident"]}
     frozen = Filter.of(asked).frozen()
     unknown = [

@@ -366,17 +366,18 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, told: Mapping[str,
 
 def _rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     return [
-        {name: getattr(entry, name) for name in ENTRY} | {"data": _told(entry.data or {})}
+        {name: getattr(entry, name) for name in ENTRY} | {"data": signed(entry.data or {})}
         for entry in entries
     ]
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> str:
-    return json_text.stored([{**run, "data": _told(run.get("data") or {})} for run in runs])
+    return json_text.stored([{**run, "data": signed(run.get("data") or {})} for run in runs])
 
 
-def _told(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**data, "token": _token.get()} if _token.get() else data
+def signed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row tells, with the API token through which the person acts, if there is one."""
+    return {**data, **({"token": _token.get()} if _token.get() else {})}
 
 
 def _call(sql: str, parameters: Sequence[Any]) -> list[Any]:
