@@ -15,6 +15,7 @@ from agents.api import workforce
 from workflows.api import (
     approvals,
     auditing,
+    batches,
     definitions,
     events,
     executions,
@@ -22,6 +23,7 @@ from workflows.api import (
     importing,
     operating,
     problems,
+    repairing,
 )
 from workflows.api.authentication import Bearer, acting
 from workflows.api.bodies import JsonParser
@@ -67,6 +69,8 @@ api.add_decorator(acting)
 for resource in (
     executions,
     operating,
+    repairing,
+    batches,
     events,
     auditing,
     approvals,

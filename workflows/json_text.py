@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+from collections.abc import Mapping
 from typing import Any
 
 from django.utils.translation import gettext as _
@@ -11,6 +12,8 @@ from django.utils.translation import gettext as _
 DEEPEST = 100  # levels of nesting
 LONGEST_NUMBER = 400  # digits
 NEARBY = 24  # characters of the text that an error quotes
+
+_JSON = json.JSONEncoder(ensure_ascii=False)
 
 
 class Malformed(ValueError):
@@ -56,6 +59,39 @@ def canonical(value: Any) -> str:
 def pretty(value: Any) -> str:
     """The value as a person would lay it out."""
     return json.dumps(value, indent=2, ensure_ascii=False)
+
+
+def stored(value: Any) -> str:
+    """Text of the value that PostgreSQL can store: it takes no NUL, no half a surrogate pair."""
+    text = _JSON.encode(value)
+    if "\\u0000" in text or not _is_utf8(text):
+        text = _JSON.encode(_storable(value))
+    return text
+
+
+def storable(value: Any) -> Any:
+    """The value as PostgreSQL can store it."""
+    return json.loads(stored(value))
+
+
+def _is_utf8(text: str) -> bool:
+    try:
+        text.encode()
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def _storable(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "").encode("utf-8", "replace").decode()
+        case Mapping():
+            return {_storable(key): _storable(item) for key, item in value.items()}
+        case list() | tuple():
+            return [_storable(item) for item in value]
+        case _:
+            return value
 
 
 def _located(error: json.JSONDecodeError) -> str:

@@ -19,7 +19,7 @@ READS = {Scope.READ, Scope.DECIDE, Scope.AGENTS}
 
 def call(client: Program, operation: Operation) -> int:
     path = operation.path.strip("/").format(
-        execution_id=999, task_id=999, approval_id=999, key="nothing", name="nothing"
+        execution_id=999, task_id=999, approval_id=999, batch_id=999, key="nothing", name="nothing"
     )
     return client.call(operation.methods[0], path).status
 

@@ -50,7 +50,7 @@ def test_the_document_is_openapi_3_1_and_open_to_all(db: None) -> None:
 def test_every_operation_says_its_scope_its_answers_and_its_problems(db: None) -> None:
     found = document()
     operations = [one for path in found["paths"].values() for one in path.values()]
-    assert len(operations) == len(list(api.declared())) == 22
+    assert len(operations) == len(list(api.declared())) == 36
     for one in operations:
         assert all(door["Bearer"] for door in one["security"])
         assert one["x-permissions"]
@@ -64,7 +64,14 @@ def test_every_operation_says_its_scope_its_answers_and_its_problems(db: None) -
 def test_generated_requests_find_no_server_error_and_no_departure_from_the_document() -> None:
     execution, _broken, asked = completed(), failed(key="broken"), waiting()
     engine.start_workflow("flow", {"x": 1})
-    real = {"execution_id": execution.pk, "approval_id": asked.pk, "key": "flow", "name": "ping"}
+    batch = engine.create_batch("pause", {"workflow": "broken"}, by=None)
+    real = {
+        "execution_id": execution.pk,
+        "approval_id": asked.pk,
+        "batch_id": batch.pk,
+        "key": "flow",
+        "name": "ping",
+    }
     everything = program("root")
     everything.user.is_superuser = True
     everything.user.save()

@@ -14,11 +14,12 @@ from agents import runner
 from agents.housekeeping import Housekeeping
 from tests.engine.conftest import Clock, together
 from tests.engine.test_leases import in_a_dying_worker
-from tests.factories import chain, human, make_agent, make_user, register, start, step, task
+from tests.factories import chain, human, make_agent, make_user, node, register, start, step, task
 from workflows import engine, jobs, queue
-from workflows.engine import incidents, lookout, sessions, working_off
+from workflows.engine import incidents, lookout, operations, sessions, working_off
+from workflows.engine.operations import Refusals, Target
 from workflows.errors import InvalidInput, StaleState, UnknownBatch
-from workflows.models import AuditEvent, Batch, Execution, Workflow
+from workflows.models import AuditEvent, Batch, BatchItem, Execution, Workflow
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -119,6 +120,49 @@ def test_many_workers_at_once_carry_out_each_item_once() -> None:
         assert execution.audit_events.filter(kind="execution.paused").count() == 1
 
 
+@pytest.mark.parametrize("shape", [chain("a", "b"), [step("a"), node("b", "inclusive", "a")]])
+def test_a_group_takes_as_many_statements_as_a_single_item(shape: list[dict[str, Any]]) -> None:
+    """Whatever the verb: what an item costs is not a round trip of its own."""
+    make_agent(tool="tests.fail")
+    register(*shape)
+    single = [engine.start_workflow("flow", {"permanent": True})]
+    group = [engine.start_workflow("flow", {"permanent": True}) for _ in range(20)]
+    runner.drain()
+    for verb in ("retry", "pause", "resume", "cancel"):
+        counts = []
+        for executions in (single, group):
+            batch = engine.create_batch(verb, {}, by=None)
+            Batch.objects.filter(pk=batch.pk).update(total=len(executions))
+            BatchItem.objects.bulk_create(
+                BatchItem(batch=batch, execution=one) for one in executions
+            )
+            items = list(batch.items.values_list("pk", flat=True))
+            with CaptureQueriesContext(connection) as queries:
+                working_off._settled(batch, items)
+            counts.append(len([one for one in queries if "demo_reservation" not in one["sql"]]))
+            assert set(batch.items.values_list("result", flat=True)) == {"done"}
+            batch.delete()
+        assert counts[0] == counts[1], verb
+
+
+def test_an_item_that_breaks_does_not_take_the_others_with_it(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    executions = runs(3)
+    batch = engine.create_batch("pause", {}, by=None)
+
+    def breaking(targets: list[Target], **said: Any) -> Refusals:
+        if executions[1] in [target.execution for target in targets]:
+            operations.pause(targets, **said)
+            raise ZeroDivisionError
+        return operations.pause(targets, **said)
+
+    monkeypatch.setitem(working_off.VERBS, "pause", breaking)
+    working_off.work_off()
+    assert states() == ["paused", "pending", "paused"]
+    assert batch.items.get(result="refused").message == "It broke; see the log."
+
+
 def test_a_large_batch_is_gathered_in_chunks(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(working_off, "CHUNK", 4)
     runs(10)
@@ -177,6 +221,7 @@ def test_whoever_loses_the_right_loses_the_batch() -> None:
         ("pause", {"workflow": "none"}, "workflow: there is no “none”"),
         ("retry", {"incident": "x"}, "is not the key"),
         ("cancel", {"incident": f"1-{'a' * 32}"}, "only be retried"),
+        ("retry", {"incident": f"1-{'a' * 32}", "q": "x"}, "stands alone, without q"),
     ],
 )
 def test_a_batch_that_makes_no_sense_is_refused(verb: str, asked: dict, told: str) -> None:

@@ -7,7 +7,7 @@ import pytest
 from agents import orchestrator, runner
 from tests.engine.conftest import Clock
 from tests.engine.test_leases import in_a_dying_worker
-from tests.factories import chain, human, make_agent, make_user, start, step, task
+from tests.factories import chain, human, make_agent, make_user, node, start, step, task
 from workflows import engine
 from workflows.engine import sessions
 from workflows.engine.explaining import Cause, Explanation
@@ -132,3 +132,13 @@ def test_a_retry_counts_the_attempts_that_its_kind_of_error_has() -> None:
     execution = start(step("a"), retry_policy=policy)
     runner.drain()
     assert "(attempt 2 of 2)" in why(execution, "a").text
+
+
+def test_a_time_in_a_paused_execution_is_told_to_wait_for_the_resume() -> None:
+    event = {"type": "timer", "duration": "PT2H"}
+    execution = start(node("cool", "catch", event=event), human("ask", "cool"))
+    assert why(execution, "cool").due is not None
+    engine.pause(execution.pk, by=make_user("ada"))
+    held = why(execution, "cool")
+    assert (held.cause, held.due, held.actions) == (Cause.PAUSED, None, ("resume", "skip"))
+    assert "is paused by ada" in held.detail

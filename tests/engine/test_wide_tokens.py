@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import time
 
 import pytest
@@ -16,6 +17,7 @@ from workflows.engine import advancing, sessions
 from workflows.models import Execution, Task
 
 pytestmark = pytest.mark.django_db(transaction=True)
+LAYERS = int(os.environ.get("SIGNALBOX_LAYERS", "10"))
 
 
 def drained(execution: Execution) -> Execution:
@@ -42,18 +44,19 @@ def test_a_thousand_branches_fork_and_join_once() -> None:
 
 
 def test_layers_of_a_hundred_steps_each_join_once() -> None:
+    """A hundred layers take a minute: `SIGNALBOX_LAYERS=100`; tests/graph plays them every time."""
     make_agent()
     tasks = [node("l0", "parallel")]
-    for layer in range(1, 11):
+    for layer in range(1, LAYERS + 1):
         branches = [f"s{layer}_{number}" for number in range(100)]
         tasks += [step(key, f"l{layer - 1}") for key in branches]
         tasks.append(node(f"l{layer}", "parallel", *branches))
     execution = drained(start(*tasks))
     assert execution.state == "completed"
-    assert execution.tasks.count() == 1000
+    assert execution.tasks.count() == 100 * LAYERS
     passed = execution.audit_events.filter(kind="token.passed")
     assert sorted(passed.values_list("entity_id", flat=True)) == sorted(
-        f"l{layer}" for layer in range(11)
+        f"l{layer}" for layer in range(LAYERS + 1)
     )
 
 

@@ -121,7 +121,9 @@ def graph(nodes: list[dict[str, Any]], flows: list[tuple[Any, ...]]) -> Graph:
 
 @st.composite
 def structured(draw: st.DrawFn, depth: int = 3) -> Graph:
-    """Blocks in blocks: sequence, choice, fork, inclusive fork, loop, sub-process, instances."""
+    """Blocks in blocks: sequence, choice, fork, inclusive fork, loop, sub-process, instances,
+    and times: waited for, and on the edges of steps and sub-processes.
+    """
     nodes: list[dict[str, Any]] = []
     flows: list[tuple[Any, ...]] = []
 
@@ -156,6 +158,11 @@ def structured(draw: st.DrawFn, depth: int = 3) -> Graph:
                 by_key = {node["key"]: node for node in nodes}
                 by_key[head]["output_mapping"] = {rounds: counted}
                 return head, out
+            case "catch":
+                key = add("catch", parent, join="one", event=SOON)
+                return key, key
+            case "edge":
+                return edged(depth, parent)
             case _:
                 loop = {} if shape == "scope" else draw(st.sampled_from(LOOPS))
                 key = add("scope", parent, loop=loop, join="one")
@@ -168,6 +175,20 @@ def structured(draw: st.DrawFn, depth: int = 3) -> Graph:
         flows.append((begin, first))
         if draw(st.booleans()):
             flows.append((last, add("end", parent)))
+
+    def edged(depth: int, parent: str | None) -> tuple[str, str]:
+        """A block with a time on the edge of its host, whose way meets the other or ends apart."""
+        is_scope = draw(st.booleans())
+        host = add("scope" if is_scope else "agent", parent, join="one")
+        if is_scope:
+            whole(depth - 1, host)
+        interrupts = draw(st.booleans())
+        key = add("boundary", parent, attached_to=host, event=SOON | {"interrupting": interrupts})
+        way, done = block(0, parent)
+        out = add("exclusive", parent)
+        flows.extend([(key, way), (host, out)])
+        flows.append((done, out if interrupts else add("end", parent)))
+        return host, out
 
     def fork(shape: str, depth: int, parent: str | None) -> tuple[str, str]:
         split, join = add(shape, parent), add(shape, parent)
@@ -186,7 +207,9 @@ def structured(draw: st.DrawFn, depth: int = 3) -> Graph:
     return graph(nodes, flows)
 
 
-SHAPES = ["step", "sequence", "exclusive", "parallel", "inclusive", "loop", "scope", "instances"]
+SHAPES = ["step", "sequence", "exclusive", "parallel", "inclusive", "loop", "scope", "instances",
+          "catch", "edge"]  # fmt: skip
+SOON = {"type": "timer", "duration": "PT0S"}
 LOOPS: list[dict[str, Any]] = [
     {"mode": "parallel", "cardinality": 3},
     {"mode": "sequential", "cardinality": 2},
@@ -215,7 +238,10 @@ def test_a_process_of_nested_blocks_always_ends_with_nothing_left_over(
     for _ in range(2_000):
         if play.marking.ended:
             break
-        play.finish(chance.choice(play.doable))
+        if play.armed and (not play.doable or chance.random() < 0.2):
+            play.fire(chance.choice(list(play.armed)))
+        else:
+            play.finish(chance.choice(play.doable))
     assert play.marking.ended
     assert not play.incidents
     assert not play.is_stuck

@@ -53,6 +53,13 @@ def test_a_batch_is_stopped(operator: Client) -> None:
     assert operator.get("/batches/999/").status_code == 404
 
 
+def test_where_nothing_matches_nothing_is_asked(operator: Client) -> None:
+    runs(1)
+    answer = operator.get("/batches/new/?workflow=flow&verb=resume", headers=HTMX)
+    assert answer.status_code == 409
+    assert "no execution that matches is in one of these states: Paused." in answer.content.decode()
+
+
 def test_nonsense_in_the_address_is_refused(operator: Client) -> None:
     for address in ("?verb=delete", "?verb=pause&state=odd", "?verb=retry&incident=x"):
         assert operator.get(f"/batches/new/{address}", headers=HTMX).status_code == 422

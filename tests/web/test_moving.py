@@ -76,3 +76,12 @@ def test_a_token_graph_is_moved_too(operator: Client) -> None:
     execution.refresh_from_db()
     assert execution.version.number == 2
     assert execution.tasks.get(state="paused").key == "review"
+
+
+def test_the_page_says_what_was_refused_and_why(operator: Client) -> None:
+    execution = asking()
+    typed = {"version": "2", "mapping": "{}", "reason": "new rules"}
+    assert operator.post(f"/executions/{execution.pk}/move/", typed).status_code == 422
+    text = page(operator, f"/executions/{execution.pk}/")
+    assert "A move to another version was refused." in text
+    assert "“Ask” has begun and has no place in the new version" in text

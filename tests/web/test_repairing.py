@@ -123,3 +123,20 @@ def test_only_operators_repair(role: str, request: pytest.FixtureRequest) -> Non
     for path in ("variables/", f"tasks/{waiting}/skip/", f"tasks/{waiting}/retry/"):
         assert client.post(f"/executions/{execution.pk}/{path}").status_code == 403
     assert task(execution, "ask").state == "paused"
+
+
+def test_a_step_that_failed_is_completed_by_hand_from_its_page(operator: Client) -> None:
+    execution = failed()
+    address = f"/executions/{execution.pk}/tasks/{task(execution, 'a').pk}/complete/"
+    assert address in page(operator, f"/executions/{execution.pk}/")
+    assert "Complete this step by hand?" in page(operator, address, **HTMX)
+    operator.post(address, {"output": '{"paid": true}', "reason": "by phone"}, headers=HTMX)
+    assert task(execution, "a").output == {"paid": True}
+    assert address not in page(operator, f"/executions/{execution.pk}/")
+
+
+def test_what_waits_for_a_person_or_for_its_turn_is_not_offered_to_be_completed(
+    operator: Client,
+) -> None:
+    execution = asking()
+    assert "/complete/" not in page(operator, f"/executions/{execution.pk}/")

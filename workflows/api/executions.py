@@ -60,6 +60,7 @@ class ExecutionDetail(ExecutionRow):
     log_entries: int
     input: dict[str, Any]
     variables: dict[str, Any]
+    variables_version: int
     requested_by: str | None
     pause_reason: str
     deadline_at: datetime | None
@@ -198,6 +199,7 @@ def detail(execution_id: int) -> dict[str, Any]:
         "version": one.version.number,
         "input": one.input,
         "variables": one.variables,
+        "variables_version": one.variables_version,
         "requested_by": one.requested_by and one.requested_by.get_username(),
         "pause_reason": one.pause_reason,
         "deadline_at": one.deadline_at,

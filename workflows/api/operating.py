@@ -34,9 +34,10 @@ class Reason(Schema):
 
 
 class RetryReason(Reason):
-    """Why, and which task; without one, everything that failed."""
+    """Why, and which task, with another input if given; without one, everything that failed."""
 
     task_id: int | None = Field(default=None, ge=1, le=2**63 - 1)
+    input: dict[str, Any] | None = None
 
 
 class Choice(Reason):
@@ -96,6 +97,7 @@ def execution_retry(
         execution_id,
         by=access.person(request),
         task_id=payload.task_id,
+        input=payload.input,
         reason=payload.reason,
     )
     return detail(execution_id)

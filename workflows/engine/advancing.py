@@ -158,7 +158,7 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     except InvalidExpression as error:
         broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
         return failed(work, broken, again=False)
-    told = {"reason": result.reason} if result.reason else {}
+    told = transitions.signed({"reason": result.reason} if result.reason else {})
     told |= graphs.way(graph, work.position, step.targets)
     return {
         "to": "completed",

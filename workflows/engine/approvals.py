@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -89,6 +89,12 @@ def cancel_open(execution_id: int, task_id: int | None = None) -> None:
     asked = Approval.objects.filter(execution_id=execution_id, state=Approval.State.OPEN, **of_task)
     asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
     forget_due(execution_id, task_id)
+
+
+def withdraw(execution_ids: Collection[int]) -> None:
+    """Withdraw the open questions of locked executions that are being cancelled."""
+    asked = Approval.objects.filter(execution__in=execution_ids, state=Approval.State.OPEN)
+    asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
 
 
 def forget_due(execution_id: int, task_id: int | None = None) -> None:

@@ -109,7 +109,7 @@ def count(verb: str, asked: Mapping[str, str], most: int) -> int:
     frozen = _frozen(verb, asked)
     if "incident" in frozen:
         return len(incidents.failed(frozen["incident"], LARGEST, most))
-    return len(chosen(verb, frozen).fetch(None, None, most))
+    return len(chosen(verb, frozen).ids(None, None, most))
 
 
 def _frozen(verb: str, asked: Mapping[str, str]) -> dict[str, str]:
@@ -119,6 +119,8 @@ def _frozen(verb: str, asked: Mapping[str, str]) -> dict[str, str]:
         incidents.parsed(asked["incident"])
         if verb != Batch.Verb.RETRY:
             raise InvalidInput(["verb: what failed can only be retried"])
+        if beside := [name for name in ("state", "workflow", "q") if asked.get(name)]:
+            raise InvalidInput([f"incident: it stands alone, without {', '.join(beside)}"])
         return {"incident": asked["incident"]}
     frozen = Filter.of(asked).frozen()
     unknown = [

@@ -10,6 +10,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
+from workflows import json_text
 from workflows.dmn import reader
 from workflows.errors import DecisionFailed, UnknownDecision, UnreadableDecisions
 from workflows.graph import decisions
@@ -135,7 +136,7 @@ def _kept(
         number=number,
         name=model["name"],
         file=file,
-        model=transitions.storable(model),
+        model=json_text.storable(model),
         created_by_id=by.pk if by is not None else None,
     )
     DecisionTable.objects.filter(pk=table.pk).update(name=model["name"])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Collection, Iterable
 from typing import Any
 
 from django.db import transaction
@@ -32,7 +32,7 @@ def carry() -> None:
         transaction.on_commit(carrier)
 
 
-def release(execution_id: int) -> None:
-    """What was held for an execution is due again: it goes on, or it never will."""
-    if Delivery.objects.filter(held_for=execution_id).update(held_for=None):
+def release(execution_ids: Collection[int]) -> None:
+    """What was held for executions is due again: they go on, or they never will."""
+    if Delivery.objects.filter(held_for__in=execution_ids).update(held_for=None):
         carry()

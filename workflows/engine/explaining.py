@@ -187,6 +187,8 @@ def _waiting(task: Task, now: Surroundings) -> Explanation:
     timer = next((one for one in now.timers if one.task_id == task.pk), None)
     if timer is not None and task.kind == CATCH and event.get("type") == "timer":
         text = _("“%(task)s” waits for its time.") % {"task": task.name}
+        if now.execution.state == State.PAUSED:
+            return Explanation(Cause.PAUSED, text, _held(now), actions=("resume", "skip"))
         return Explanation(Cause.EVENT, text, due=timer.due_at, actions=("skip",))
     called = Execution.objects.filter(parent_task=task.pk).order_by("-pk").first()
     if called is not None:
@@ -196,6 +198,16 @@ def _waiting(task: Task, now: Surroundings) -> Explanation:
     names = ", ".join(f"“{one.name}”" + (f" ({one.key})" if one.key else "") for one in events)
     text = _("“%(task)s” waits for an event.") % {"task": task.name}
     return Explanation(Cause.EVENT, text, names, actions=("skip",))
+
+
+def _held(now: Surroundings) -> str:
+    """A timer of a paused execution."""
+    who = now.execution.paused_by
+    if who is None:
+        return _("The execution is paused: if it is due by then, it happens at the resume.")
+    return _(
+        "The execution is paused by %(who)s: if it is due by then, it happens at the resume."
+    ) % {"who": who.get_username()}
 
 
 def _pending(task: Task, now: Surroundings) -> Explanation:

@@ -65,13 +65,17 @@ class Filter:
 
     def fetch(self, before: int | None, after: int | None, limit: int) -> list[Execution]:
         """Executions from the key away, at most `limit`."""
-        ids: set[int] = set()
-        for rows in self._searches():
-            ids.update(_sliced(rows, before, after, limit))
-        ordered = sorted(ids, reverse=after is None)[:limit]
+        ordered = self.ids(before, after, limit)
         rows = Execution.objects.select_related("workflow").only(*SHOWN)
         found = rows.with_doubt().in_bulk(ordered)
         return [found[number] for number in ordered if number in found]
+
+    def ids(self, before: int | None, after: int | None, limit: int) -> list[int]:
+        """Their numbers alone."""
+        found: set[int] = set()
+        for rows in self._searches():
+            found.update(_sliced(rows, before, after, limit))
+        return sorted(found, reverse=after is None)[:limit]
 
     def _searches(self) -> list[QuerySet[Execution]]:
         rows = Execution.objects.filter(self._plain())

@@ -17,11 +17,19 @@ def check(given: Any) -> None:
     """Raise InvalidInput unless `given` is a JSON object that the database can store."""
     if not isinstance(given, Mapping):
         raise InvalidInput([f"a JSON object was expected, not {type(given).__name__}"])
+    problems = [f"{name}: {problem}" for name in given if (problem := _problem(name, given[name]))]
+    if problems:
+        raise InvalidInput(problems)
+
+
+def _problem(name: Any, value: Any) -> str:
+    """Why a named value is no JSON, or none that the database can store; "" when it is."""
     try:
-        json.dumps(dict(given), allow_nan=False)
-        json_text.check(dict(given))
+        json.dumps({name: value}, allow_nan=False)
+        json_text.check({name: value})
     except (json_text.Malformed, TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput([str(error)]) from error
+        return str(error)
+    return ""
 
 
 def replace(task: Task, given: Mapping[str, Any], *, by: str, reason: str) -> transitions.Entry:

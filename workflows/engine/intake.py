@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models.fields.json import KT
 
-from workflows import clock
+from workflows import clock, json_text
 from workflows.errors import InvalidInput
 from workflows.models import Event, Execution, Firing, Trigger
 
@@ -78,7 +78,7 @@ def evaluate_conditions(
     They are the input of what is started. Raises InvalidInput.
     """
     starting.check_input({}, dict(variables))
-    given = transitions.storable(dict(variables))
+    given = json_text.storable(dict(variables))
     found = starts.waiting("conditional", "")
     if not found:
         return []
@@ -109,7 +109,7 @@ def _checked(name: Any, payload: Any, key: Any) -> dict[str, Any]:
         found.append(f"payload: {payload!r:.100} is no JSON object.")
     if found:
         raise InvalidInput(found)
-    storable: dict[str, Any] = transitions.storable(dict(payload))
+    storable: dict[str, Any] = json_text.storable(dict(payload))
     return storable
 
 

@@ -19,6 +19,7 @@ from . import (
     forking,
     graphs,
     interventions,
+    operations,
     templates,
     token_moving,
     transitions,
@@ -127,7 +128,7 @@ def _carry_out(
         _task(execution, arranged.template[node], found.waits_on[node]) for node in found.added
     )
     _count_open(execution, arranged)
-    executions.make_ready(execution)
+    operations.make_ready([execution])
     executions.written(execution, entries)
 
 

@@ -7,7 +7,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from . import graphs
+from . import graphs, transitions
 from .claiming import Work
 
 CHANCE = random.Random()
@@ -91,7 +91,7 @@ def failed(work: Work, result: Broken, *, again: bool, **data: Any) -> dict[str,
         "error_kind": result.kind,
         "delay": delay,
         "actor": result.by,
-        "data": data or None,
+        "data": transitions.signed(data) or None,
     }
 
 

@@ -33,6 +33,7 @@ from . import (
     executions,
     graphs,
     interventions,
+    retrying,
     tokens,
     transitions,
 )
@@ -135,7 +136,7 @@ def finish(
     """
     had_failed = execution.state == State.FAILED
     if task.state == State.FAILED:
-        executions.reopen(execution, [task], by=by, reason=reason)
+        retrying.reopen([execution], [task], by=by, reason=reason)
         execution.refresh_from_db()
     if task.state != State.RUNNING:
         _plain(execution, task, State.RUNNING, by, reason)
@@ -199,7 +200,7 @@ def _move(
         case State.CANCELLED if execution.marking is not None:
             tokens.cancel(execution, task, by=who, reason=reason)
         case State.PENDING:
-            executions.reopen(execution, [task], by=who, reason=reason)
+            retrying.reopen([execution], [task], by=who, reason=reason)
         case _:
             _plain(execution, task, new, who, reason)
     transitions.doorbell([execution.pk], work=True)

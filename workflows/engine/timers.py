@@ -19,6 +19,7 @@ from . import (
     executions,
     firing,
     graphs,
+    operations,
     schedules,
     tokens,
     transitions,
@@ -107,7 +108,7 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         execution = transitions.lock(execution_id)
         if execution.state not in (State.PENDING, State.RUNNING):
             return
-        entries = executions.through_running(execution, transitions.SYSTEM)
+        entries = operations.through_running([execution], transitions.SYSTEM)
         for task in execution.tasks.filter(state=State.PAUSED, kind__in=WORK):
             entries.append(transitions.move(task, State.RUNNING, by=transitions.SYSTEM))
         transitions.record(entries)
@@ -122,7 +123,7 @@ def fail(execution_id: int, error: str, kind: str) -> None:
         execution.refresh_from_db()
         if execution.state == State.RUNNING:
             tokens.hold(execution)
-            tokens.answer_caller(execution, kind, error)
+            tokens.answer_callers([execution], kind, error)
             executions.written(
                 execution,
                 [

@@ -13,7 +13,7 @@ from workflows.graph.shape import WORK, Graph, Node
 from workflows.models import Execution, State, Task, Version
 from workflows.models.runs import seq_of
 
-from . import executions, graphs, tokens, transitions
+from . import graphs, operations, tokens, transitions
 
 
 def plan(execution: Execution, version: Version, mapping: Mapping[str, str]) -> Plan:
@@ -35,7 +35,7 @@ def carry_out(execution: Execution, arranged: Version, found: Plan, *, by: str) 
     execution.refresh_from_db()
     tokens.move(execution, old, by=by)
     execution.refresh_from_db()
-    executions.make_ready(execution)
+    operations.make_ready([execution])
 
 
 def _replace(task: Task, arranged: Version, graph: Graph, node: Node) -> None:

@@ -119,7 +119,7 @@ def _routed(run: Run, work: Work, result: Result) -> dict[str, Any]:
 def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     seq = seq_of(work.task_id)
     assigned: Mapping[str, Any] = {}
-    told = {"reason": result.reason} if result.reason else {}
+    told = transitions.signed({"reason": result.reason} if result.reason else {})
     try:
         moved = _onwards(run, work, seq, result)
     except InvalidExpression as error:

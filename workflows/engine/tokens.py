@@ -15,7 +15,7 @@ from workflows.graph.marking import Marking
 from workflows.graph.rerunning import Entry
 from workflows.graph.shape import WORK, Graph
 from workflows.models import Delivery, Execution, State, Subscription, Task, Timer
-from workflows.models.runs import seq_of
+from workflows.models.runs import seq_of, tasks_of
 
 from . import deliveries, events, graphs, transitions, writing
 from .writing import Run
@@ -142,9 +142,15 @@ def answer_caught(task: Task, error: str, code: str) -> bool:
 
 def is_open(execution: Execution, task: Task) -> bool:
     """Whether a task's token is still at it: one whose error was caught elsewhere is not."""
-    if execution.marking is None:
-        return True
-    return any(seq == seq_of(task.pk) for seq, *_ in execution.marking.get("open", ()))
+    return bool(still_open(execution, [task]))
+
+
+def still_open(execution: Execution, tasks: Sequence[Task]) -> list[Task]:
+    """Those tasks of an execution whose tokens are still at them."""
+    if execution.marking is None or not tasks:
+        return list(tasks)
+    at = {seq for seq, *_ in execution.marking.get("open", ())}
+    return [task for task in tasks if seq_of(task.pk) in at]
 
 
 def conclude(execution: Execution) -> None:
@@ -153,10 +159,9 @@ def conclude(execution: Execution) -> None:
     entries = []
     if run.marking.ended and execution.state == State.PENDING:
         entries.append(run.come_to(State.RUNNING))
-    for task in execution.tasks.filter(state=State.FAILED).order_by("finished_at"):
-        if is_open(execution, task):
-            run.failure = f"{task.name}: {task.error}"
-            break
+    failed = list(execution.tasks.filter(state=State.FAILED).order_by("finished_at"))
+    for task in still_open(execution, failed)[:1]:
+        run.failure = f"{task.name}: {task.error}"
     entries += _concluded(run)
     if entries:
         page = writing.Page([run])
@@ -172,22 +177,27 @@ def hold(execution: Execution) -> None:
     execution.timers.filter(kind=Timer.Kind.EVENT).update(is_held=True)
 
 
-def stop(execution: Execution) -> None:
-    """Forget what a locked execution that is being cancelled waits for, and what it has called."""
-    Subscription.objects.filter(execution=execution).delete()
-    called = execution.tasks.filter(kind="call", state=State.PAUSED).values_list("pk", flat=True)
+def stop(executions: Sequence[Execution]) -> None:
+    """Forget what locked executions that are being cancelled wait for and have called."""
+    ids = [execution.pk for execution in executions]
+    Subscription.objects.filter(execution__in=ids).delete()
+    called = tasks_of(ids).filter(kind="call", state=State.PAUSED).values_list("pk", flat=True)
     deliveries.post((Delivery.Kind.CANCEL, None, {"task": pk}) for pk in called)
-    if execution.marking is not None:
-        ended = Marking(next=execution.marking["next"], ended=True)
-        Execution.objects.filter(pk=execution.pk).update(marking=ended.to_json())
-    answer_caller(execution, "cancelled", "The called execution was cancelled.")
+    routed = [execution for execution in executions if execution.marking is not None]
+    for execution in routed:
+        ended = Marking(next=(execution.marking or {})["next"], ended=True)
+        execution.marking = ended.to_json()
+    Execution.objects.bulk_update(routed, ["marking"])
+    answer_callers(executions, "cancelled", "The called execution was cancelled.")
 
 
-def answer_caller(execution: Execution, code: str, error: str) -> None:
-    """Tell the task that has called a locked execution how it ended; "" for well."""
-    if execution.parent_task is not None:
-        data = {"task": execution.parent_task, "code": code, "error": error}
-        deliveries.post([(Delivery.Kind.ANSWER, execution.pk, data)])
+def answer_callers(executions: Sequence[Execution], code: str, error: str) -> None:
+    """Tell the tasks that have called locked executions how these ended; "" for well."""
+    deliveries.post(
+        (Delivery.Kind.ANSWER, one.pk, {"task": one.parent_task, "code": code, "error": error})
+        for one in executions
+        if one.parent_task is not None
+    )
 
 
 def variables_set(execution: Execution, by: str) -> None:
@@ -252,7 +262,7 @@ def _told(run: Run) -> None:
     if run.failure:
         hold(run.execution)
     if run.execution.parent_task is not None:
-        answer_caller(run.execution, _code(run.execution) if run.failure else "", run.failure)
+        answer_callers([run.execution], _code(run.execution) if run.failure else "", run.failure)
 
 
 def _code(execution: Execution) -> str:

@@ -18,6 +18,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import connection
 from django.db.models import Model
 
+from workflows import json_text
 from workflows.errors import IllegalTransition, StaleState, UnknownExecution
 from workflows.models import AgentSlot, AuditHead, Execution, Task
 from workflows.models.states import is_allowed
@@ -34,7 +35,6 @@ TAKEN_UP = (
 )
 LIVE_CHANNEL, WORK_CHANNEL = "signalbox_live", "signalbox_work"
 
-_JSON = json.JSONEncoder(ensure_ascii=False)
 _token: ContextVar[str] = ContextVar("token", default="")
 
 
@@ -121,15 +121,31 @@ def move(
     `told` is data for the row beside the reason.
     Raises IllegalTransition when the table forbids it, StaleState when the row has moved on.
     """
-    old = subject.state
-    if not is_allowed(old, new):
-        raise IllegalTransition(old, new, str(subject))
-    manager = type(subject)._default_manager
-    if not manager.filter(pk=subject.pk, state=old).update(state=new, **fields):
-        raise StaleState()
-    for name, value in {"state": new, **fields}.items():
-        setattr(subject, name, value)
-    return _entry_of(subject, old, new, by=by, told={**_reason(reason), **(told or {})})
+    only: Any = [subject]
+    return move_all(only, new, by=by, told={**_reason(reason), **(told or {})}, **fields)[0]
+
+
+def move_all(
+    subjects: Sequence[Execution] | Sequence[Task],
+    new: str,
+    *,
+    by: str,
+    reason: str = "",
+    told: Mapping[str, Any] | None = None,
+    **fields: Any,
+) -> list[Entry]:
+    """`move` of many executions, or of many tasks: one statement for those of a state."""
+    from_where = defaultdict[str, list[int]](list)
+    for subject in subjects:
+        if not is_allowed(subject.state, new):
+            raise IllegalTransition(subject.state, new, str(subject))
+        from_where[subject.state].append(subject.pk)
+    for old, ids in from_where.items():
+        rows = type(subjects[0])._default_manager.filter(pk__in=ids, state=old)
+        if rows.update(state=new, **fields) != len(ids):
+            raise StaleState()
+    data = {**_reason(reason), **(told or {})}
+    return [_moved(subject, new, by, data, fields) for subject in subjects]
 
 
 def foreseen(
@@ -165,7 +181,7 @@ def record(entries: Iterable[Entry]) -> None:
     """Append audit rows in this transaction."""
     rows = _rows(entries)
     if rows:
-        _call("SELECT workflows_record(%s)", [_json(rows)])
+        _call("SELECT workflows_record(%s)", [json_text.stored(rows)])
 
 
 def doorbell(execution_ids: Sequence[int] = (), *topics: str, work: bool = False) -> None:
@@ -210,7 +226,10 @@ def advance(
     session_id: int | None, outcomes: Sequence[Mapping[str, Any]], want: int
 ) -> list[Effect]:
     """One exchange with a session (None: a person's hand), as sql/advance.sql describes it."""
-    rows = _call("SELECT * FROM workflows_advance(%s, %s, %s)", [session_id, _json(outcomes), want])
+    rows = _call(
+        "SELECT * FROM workflows_advance(%s, %s, %s)",
+        [session_id, json_text.stored(outcomes), want],
+    )
     return _effects(rows)
 
 
@@ -244,7 +263,7 @@ def advance_tokens(
 
     sql/advance_tokens.sql. Raises StaleState when an outcome's task has moved on.
     """
-    given = [_json(one) for one in (outcomes, tasks, runs, _rows(entries))]
+    given = [json_text.stored(one) for one in (outcomes, tasks, runs, _rows(entries))]
     sql = "SELECT * FROM workflows_advance_tokens(%s, %s, %s, %s, %s, %s)"
     effects = _effects(_call(sql, [session_id, *given, want]))
     if any(effect.what == "refused" for effect in effects):
@@ -257,15 +276,20 @@ def move_tasks(moves: Sequence[Mapping[str, Any]]) -> None:
 
     The caller records the audit rows. See sql/move_tasks.sql.
     """
-    count = _call("SELECT workflows_move_tasks(%s)", [_json(moves)])[0][0]
+    count = _call("SELECT workflows_move_tasks(%s)", [json_text.stored(moves)])[0][0]
     if count != len(moves):
         raise StaleState()
 
 
 def end(execution_id: int) -> str | None:
     """End a locked, running execution if nothing is left of it to do; the state it ended in."""
-    state: str | None = _call("SELECT workflows_end_one(%s)", [execution_id])[0][0]
-    return state
+    return end_all([execution_id])[0]
+
+
+def end_all(execution_ids: Sequence[int]) -> list[str | None]:
+    """`end` of several, in their order."""
+    sql = "SELECT workflows_end_one(n) FROM unnest(%s::bigint[]) WITH ORDINALITY AS u(n, place)"
+    return [row[0] for row in _call(f"{sql} ORDER BY u.place", [list(execution_ids)])]
 
 
 def let_go(tasks: Iterable[Task]) -> None:
@@ -296,6 +320,16 @@ def _effects(rows: Iterable[Any]) -> list[Effect]:
         Effect._make([*plain, _load(given), _load(seen), version])
         for *plain, given, seen, version in rows
     ]
+
+
+def _moved(
+    subject: Execution | Task, new: str, by: str, told: Mapping[str, Any], fields: dict[str, Any]
+) -> Entry:
+    """The subject says what has been written of it; the audit row of that."""
+    old = subject.state
+    for name, value in {"state": new, **fields}.items():
+        setattr(subject, name, value)
+    return _entry_of(subject, old, new, by=by, told=told)
 
 
 def _reason(reason: str) -> dict[str, Any]:
@@ -332,56 +366,24 @@ def _entry_of(subject: Model, old: str, new: str, *, by: str, told: Mapping[str,
 
 def _rows(entries: Iterable[Entry]) -> list[dict[str, Any]]:
     return [
-        {name: getattr(entry, name) for name in ENTRY} | {"data": _told(entry.data or {})}
+        {name: getattr(entry, name) for name in ENTRY} | {"data": signed(entry.data or {})}
         for entry in entries
     ]
 
 
 def _runs(runs: Sequence[Mapping[str, Any]]) -> str:
-    return _json([{**run, "data": _told(run.get("data") or {})} for run in runs])
+    return json_text.stored([{**run, "data": signed(run.get("data") or {})} for run in runs])
 
 
-def _told(data: Mapping[str, Any]) -> Mapping[str, Any]:
-    return {**data, "token": _token.get()} if _token.get() else data
+def signed(data: Mapping[str, Any]) -> dict[str, Any]:
+    """What a row tells, with the API token through which the person acts, if there is one."""
+    return {**data, **({"token": _token.get()} if _token.get() else {})}
 
 
 def _call(sql: str, parameters: Sequence[Any]) -> list[Any]:
     with connection.cursor() as cursor:
         cursor.execute(sql, parameters)
         return cursor.fetchall()
-
-
-def _json(value: Any) -> str:
-    text = _JSON.encode(value)
-    if "\\u0000" in text or not _is_utf8(text):
-        text = _JSON.encode(_storable(value))
-    return text
-
-
-def _is_utf8(text: str) -> bool:
-    try:
-        text.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
-
-
-def storable(value: Any) -> Any:
-    """The JSON value as PostgreSQL can store it."""
-    return json.loads(_json(value))
-
-
-def _storable(value: Any) -> Any:
-    """PostgreSQL stores neither NUL nor half a surrogate pair."""
-    match value:
-        case str():
-            return value.replace("\0", "").encode("utf-8", "replace").decode()
-        case Mapping():
-            return {_storable(key): _storable(item) for key, item in value.items()}
-        case list() | tuple():
-            return [_storable(item) for item in value]
-        case _:
-            return value
 
 
 def _load(value: Any) -> Any:

@@ -1,28 +1,31 @@
-"""Batches at work: items are gathered and carried out one by one, each exactly once."""
+"""Batches at work: items are gathered, and carried out in groups, each item exactly once."""
 
 from __future__ import annotations
 
 import logging
 import time
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import Any
+from functools import partial
 
 from django.contrib.auth.models import User
 from django.db import InterfaceError, OperationalError, transaction
 from django.db.models import F
 
 from workflows import clock, queue
-from workflows.errors import InvalidInput, WorkflowError, WrongState
-from workflows.graph.retry import IN_DOUBT
-from workflows.models import Batch, BatchItem, Execution, State
+from workflows.errors import IllegalTransition, InvalidInput
+from workflows.models import Batch, BatchItem, Execution
 
-from . import batches, executions, incidents, transitions
+from . import batches, incidents, operations, retrying, transitions
+from . import executions as execution_verbs
 from .lookout import STALLED_SECONDS
+from .operations import Refusals, Target
 
 log = logging.getLogger(__name__)
-CHUNK = 100
+CHUNK = 1000  # items that are gathered at a time
+STEP = 200  # items that are carried out before another batch has its turn
 SLICE_SECONDS = 5.0  # short: canaries go through the same worker
-GROUP = 20  # items that are carried out in one transaction, their executions locked meanwhile
+GROUP = 50  # items that are carried out in one transaction, their executions locked meanwhile
 
 
 def work_off(seconds: float = SLICE_SECONDS) -> int:
@@ -107,13 +110,13 @@ def _next(batch: Batch) -> tuple[list[tuple[int, int | None]], int]:
     if "incident" in batch.filter:
         tasks = incidents.failed(batch.filter["incident"], batch.before, CHUNK)
         return [(task >> 20, task) for task in tasks], tasks[-1] if tasks else batch.before
-    rows = batches.chosen(batch.verb, batch.filter).fetch(batch.before, None, CHUNK)
-    return [(row.pk, None) for row in rows], rows[-1].pk if rows else batch.before
+    found = batches.chosen(batch.verb, batch.filter).ids(batch.before, None, CHUNK)
+    return [(number, None) for number in found], found[-1] if found else batch.before
 
 
 def _carry_out(batch: Batch, end: float) -> int:
     waiting = batch.items.filter(result=BatchItem.Result.WAITING).order_by("pk")
-    found = list(waiting.values_list("pk", flat=True)[:CHUNK])
+    found = list(waiting.values_list("pk", flat=True)[:STEP])
     count = 0
     for place in range(0, len(found), GROUP):
         if time.monotonic() >= end:
@@ -130,48 +133,62 @@ def _settled(batch: Batch, item_ids: list[int]) -> int:
         if not items or not Batch.objects.filter(pk=batch.pk, finished_at=None).exists():
             return 0
         transitions.lock_all(item.execution_id for item in items)
-        for item in items:
-            item.result, item.message = _tried(batch, item)
-            item.finished_at = clock.now()
-        BatchItem.objects.bulk_update(items, ["result", "message", "finished_at"])
-        done = sum(item.result == BatchItem.Result.DONE for item in items)
-        Batch.objects.filter(pk=batch.pk).update(
-            done=F("done") + done, refused=F("refused") + len(items) - done, touched_at=clock.now()
-        )
+        refused = _tried(batch, items)
+        _keep_results(batch, items, refused)
         transitions.doorbell([], "batches")
     return len(items)
 
 
-def _tried(batch: Batch, item: BatchItem) -> tuple[str, str]:
-    """What came of one item: each verb undoes all that it did, and only that, when it cannot."""
-    reason = f"{batch.reason} (batch {batch.pk})".strip()
-    only = {"task_id": item.task_id} if item.task_id is not None else {}
+def _keep_results(batch: Batch, items: Sequence[BatchItem], refused: Mapping[int, str]) -> None:
+    now, result = clock.now(), BatchItem.Result
+    done = [item.pk for item in items if item.pk not in refused]
+    BatchItem.objects.filter(pk__in=done).update(result=result.DONE, finished_at=now)
+    others = [item for item in items if item.pk in refused]
+    for item in others:
+        item.result, item.message, item.finished_at = result.REFUSED, refused[item.pk], now
+    BatchItem.objects.bulk_update(others, ["result", "message", "finished_at"])
+    Batch.objects.filter(pk=batch.pk).update(
+        done=F("done") + len(done), refused=F("refused") + len(others), touched_at=now
+    )
+
+
+def _tried(batch: Batch, items: Sequence[BatchItem]) -> dict[int, str]:
+    """The verb over all items, their executions locked; of each that was refused, why.
+
+    If it breaks, all that it did is undone, and each item is tried alone to find the one.
+    """
     try:
-        VERBS[batch.verb](item.execution_id, by=batch.created_by, reason=reason, **only)
-    except WorkflowError as error:
-        return BatchItem.Result.REFUSED, str(error)
+        with transaction.atomic():
+            return _refusals(batch, items)
     except (OperationalError, InterfaceError):
         raise
     except Exception:
-        log.exception("Item %s of batch %s broke.", item.pk, batch.pk)
-        return BatchItem.Result.REFUSED, "It broke; see the log."
-    return BatchItem.Result.DONE, ""
+        if len(items) == 1:
+            log.exception("Item %s of batch %s broke.", items[0].pk, batch.pk)
+            return {items[0].pk: "It broke; see the log."}
+        return {pk: why for item in items for pk, why in _tried(batch, [item]).items()}
 
 
-def _retry(execution_id: int, *, task_id: int | None = None, **said: Any) -> Execution:
-    """Not of work in doubt: somebody has to say of each whether it was done."""
-    execution = transitions.lock(execution_id)
-    doubted = execution.tasks.filter(state=State.FAILED, error_kind=IN_DOUBT)
-    if (doubted if task_id is None else doubted.filter(pk=task_id)).exists():
-        raise WrongState("A step is in doubt: say first whether it was done.")
-    return executions.retry(execution_id, task_id=task_id, **said)
+def _refusals(batch: Batch, items: Sequence[BatchItem]) -> dict[int, str]:
+    executions = Execution.objects.in_bulk({item.execution_id for item in items})
+    targets = [Target(executions[item.execution_id], item.task_id) for item in items]
+    reason = f"{batch.reason} (batch {batch.pk})".strip()
+    errors = VERBS[batch.verb](targets, by=batch.created_by, reason=reason)
+    who = transitions.actor(batch.created_by)
+    transitions.record(
+        execution_verbs.refused(item.execution_id, error, who)
+        for item, error in zip(items, errors, strict=True)
+        if isinstance(error, IllegalTransition)
+    )
+    pairs = zip(items, errors, strict=True)
+    return {item.pk: str(error) for item, error in pairs if error is not None}
 
 
-VERBS: dict[str, Any] = {
-    Batch.Verb.PAUSE: executions.pause,
-    Batch.Verb.RESUME: executions.resume,
-    Batch.Verb.CANCEL: executions.cancel,
-    Batch.Verb.RETRY: _retry,
+VERBS: dict[str, Callable[..., Refusals]] = {
+    Batch.Verb.PAUSE: operations.pause,
+    Batch.Verb.RESUME: operations.resume,
+    Batch.Verb.CANCEL: operations.cancel,
+    Batch.Verb.RETRY: partial(retrying.retry, but_doubt=True),
 }
 
 

@@ -1,6 +1,9 @@
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import reduce
+from operator import or_
 from typing import ClassVar
 
 from django.conf import settings
@@ -157,7 +160,7 @@ class Execution(models.Model):
     @property
     def tasks(self) -> QuerySet[Task]:
         """Its tasks, by the key range that their ids share; no other index leads to them."""
-        return Task.objects.filter(pk__gte=task_id(self.pk, 0), pk__lt=task_id(self.pk + 1, 0))
+        return tasks_of([self.pk])
 
     @property
     def duration(self) -> timedelta | None:
@@ -309,6 +312,19 @@ class Timer(models.Model):
 
     def __str__(self) -> str:
         return f"{self.kind} at {self.due_at:%H:%M:%S}"
+
+
+def tasks_of(execution_ids: Iterable[int]) -> QuerySet[Task]:
+    """The tasks of several executions, by their ranges of ids; neighbours share a range."""
+    ranges: list[tuple[int, int]] = []
+    for number in sorted(set(execution_ids)):
+        first, end = task_id(number, 0), task_id(number + 1, 0)
+        if ranges and ranges[-1][1] == first:
+            first = ranges.pop()[0]
+        ranges.append((first, end))
+    if not ranges:
+        return Task.objects.none()
+    return Task.objects.filter(reduce(or_, (Q(pk__gte=a, pk__lt=b) for a, b in ranges)))
 
 
 def task_id(execution_id: int, seq: int) -> int:

@@ -54,7 +54,7 @@ def batch(request: HttpRequest, batch_id: int) -> HttpResponse:
         "batch": one,
         "page": paging.page(items, request.GET),
         "wanted": wanted,
-        "results": BatchItem.Result.choices,
+        "results": _counted(one),
         "parts": _described(one.filter),
     }
     is_part = getattr(request, "htmx", False)
@@ -98,10 +98,18 @@ def batch_cancel(request: HttpRequest, batch_id: int) -> HttpResponse:
     return ask(request, Question(title, lines, button, "ban", subject, back, is_dangerous=True))
 
 
+def _counted(one: Batch) -> list[tuple[str, str, int]]:
+    counts = {"waiting": one.left, "done": one.done, "refused": one.refused}
+    return [(str(name), str(label), counts[name]) for name, label in BatchItem.Result.choices]
+
+
 def _question(verb: str, asked: dict[str, str]) -> Question:
     found = verbs.count(verb, asked, MOST + 1)
     title, button, icon = TITLES[verb]
     states = ", ".join(str(State(state).label) for state in verbs.APPLIES_TO[verb])
+    if not found:
+        told = _("Nothing to do: no execution that matches is in one of these states: %(states)s.")
+        raise StaleState(told % {"states": states})
     lines = [
         _("It applies to more than %(n)s executions that match now.") % {"n": MOST}
         if found > MOST
@@ -112,7 +120,7 @@ def _question(verb: str, asked: dict[str, str]) -> Question:
         )
         % {"n": found},
         _("Only these states are touched: %(states)s.") % {"states": states},
-        _("Workers carry it out one by one; you can watch it and stop it."),
+        _("Workers carry it out; you can watch it and stop it."),
     ]
     if verb == "cancel":
         lines.append(_("A cancelled execution cannot be brought back."))

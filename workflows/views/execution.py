@@ -16,8 +16,9 @@ from workflows.audit import rebuild
 from workflows.audit.rebuild import Row
 from workflows.engine import tokens
 from workflows.engine.explaining import Surroundings
+from workflows.engine.tasks import may_be_completed
 from workflows.graph.retry import IN_DOUBT
-from workflows.graph.shape import SCOPE, Node
+from workflows.graph.shape import HUMAN, SCOPE, WORK, Node
 from workflows.models import AuditEvent, Execution, Firing, State, Task
 from workflows.models.runs import task_id
 
@@ -155,12 +156,14 @@ def _present(
         [] if is_over else waits_for_people(run.pk),
         [] if is_over else list(run.timers.order_by("due_at")[:50]),
     )
+    skippable = {task.pk for task in tasks if _may_skip(run, task)}
     return {
         "why": explained(now, events, user),
         "waits": waits(now),
         "approvals": now.approvals,
         "rerunnable": engine.rerunnable(run, tasks),
-        "skippable": {task.pk for task in tasks if _may_skip(run, task)},
+        "skippable": skippable,
+        "completable": {one.pk for one in tasks if _may_complete(run, one, one.pk in skippable)},
         "choices": _choices(run, tasks),
     }
 
@@ -200,6 +203,7 @@ def _parts(
         "waits": {},
         "rerunnable": set(),
         "skippable": set(),
+        "completable": set(),
         "choices": {},
     }
 
@@ -229,6 +233,13 @@ def _choices(run: Execution, tasks: list[Task]) -> dict[int, list[Node]]:
 def _may_skip(run: Execution, task: Task) -> bool:
     """Of a task in doubt somebody has to say whether it was done, which is more than to skip it."""
     return engine.may_skip(run, task) and not task.is_in_doubt
+
+
+def _may_complete(run: Execution, task: Task, may_skip: bool) -> bool:
+    """A step of an agent that has failed, is due or runs: a person may have done it instead."""
+    is_an_agents = task.kind in WORK and task.kind != HUMAN
+    is_at_it = task.state == State.RUNNING or may_skip
+    return is_an_agents and is_at_it and may_be_completed(run, task)
 
 
 def _may_move(request: HttpRequest, run: Execution) -> bool:

@@ -42,6 +42,14 @@ OF_OTHERS = {
     "operation.refused": gettext_noop("An operation that is not allowed was refused."),
     "token.passed": gettext_noop("A token passed “%(task)s”."),
 }
+REFUSED = {
+    "set_variables": gettext_noop("A change of variables was refused."),
+    "move_to_version": gettext_noop("A move to another version was refused."),
+    "rerun_from": gettext_noop("Running again from a step was refused."),
+    "skip": gettext_noop("Skipping “%(task)s” was refused."),
+    "complete": gettext_noop("Completing a step by hand was refused."),
+    "activate": gettext_noop("Beginning a step by hand was refused."),
+}
 DETAILS = ("error", "reason", "comment", "why", "chosen")
 
 
@@ -56,13 +64,16 @@ def sentence(row: AuditEvent, task: str) -> str:
         return _begun(row, task)
     if row.kind == "approval.decided":
         return _decided(row, task)
+    if row.kind == "operation.refused" and row.data.get("asked") in REFUSED:
+        return _(REFUSED[row.data["asked"]]) % {"task": task}
     known = OF_A_TASK.get(verb) if subject == "task" else OF_OTHERS.get(row.kind)
     return _(known) % {"task": task} if known else f"{row.kind} {task}".strip()
 
 
 def detail(row: AuditEvent) -> str:
     """What was said about it: the error, the reason, the comment."""
-    said = (row.data.get(name) for name in DETAILS)
+    first = ("why",) if row.kind.endswith(".refused") else ()
+    said = (row.data.get(name) for name in (*first, *DETAILS))
     return next((str(text) for text in said if text), "")
 
 

@@ -16,7 +16,7 @@ from workflows.models import AuditEvent, Execution, Task
 
 from .asking import Question, ask, ask_again, done, json_object, reason
 from .execution import actions, found
-from .refusals import answered, refused
+from .refusals import answered
 from .repairing import listed, task_of
 from .verbs import Verb, question, wording
 
@@ -51,8 +51,6 @@ def task_complete(request: HttpRequest, execution_id: int, task_id: int) -> Http
         output = _output(request)
         return _done(request, execution, words, task_id=task.pk, output=output)
     except InvalidInput as error:
-        if getattr(request, "htmx", False):
-            return refused(request, error)
         asked = _of_output(execution, task, words, None, request.POST.get("output", ""))
         return ask_again(request, asked, listed(error))
 

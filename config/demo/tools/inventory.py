@@ -60,7 +60,9 @@ def release_stock(input: dict[str, Any], call: Call) -> dict[str, Any]:
 
 
 def release(execution_id: int) -> list[Reservation]:
-    """The reservations that were held until now. Its own short transaction."""
+    """The reservations that were held until now. Its own short transaction, if there are any."""
+    if not held_by(execution_id).exists():
+        return []
     with transaction.atomic():
         held = held_by(execution_id)
         stock = locked_stock({r.sku for r in held})

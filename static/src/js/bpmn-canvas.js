@@ -29,6 +29,7 @@ const LARGEST_FIT = 1; // a diagram of two steps is not blown up
 const MARGIN = 28; // pixels
 export const READABLE = 0.7; // a longer diagram is not shrunk further when it is opened
 const STEP = 1.2;
+const SMALL = 60; // events and gateways
 
 export class BpmnCanvas {
   #viewer;
@@ -76,7 +77,7 @@ export class BpmnCanvas {
     if (before === text || !this.#has(id)) return;
     if (overlay) this.service("overlays").remove(overlay);
     this.#badges.delete(id);
-    if (text) this.#badges.set(id, [text, this.#lay(id, counter(text, title), { bottom: 10, right: 10 })]);
+    if (text) this.#badges.set(id, [text, this.#lay(id, counter(text, title), this.#corner(id))]);
   }
 
   paths(uses) {
@@ -126,6 +127,12 @@ export class BpmnCanvas {
 
   #has(id) {
     return Boolean(this.service("elementRegistry").get(id));
+  }
+
+  /** A small shape has its name below it, which the count must not cover. */
+  #corner(id) {
+    const isSmall = this.service("elementRegistry").get(id).width <= SMALL;
+    return isSmall ? { bottom: 18, right: 8 } : { bottom: 10, right: 10 };
   }
 
   #lay(id, html, position) {
