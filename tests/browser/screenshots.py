@@ -1,4 +1,7 @@
-"""Pictures of every page in light and dark: `python -m tests.browser.screenshots OUT`."""
+"""Pictures of every page in light and dark: `python -m tests.browser.screenshots OUT`.
+
+With `best` behind it only those of the README.
+"""
 
 from __future__ import annotations
 
@@ -90,23 +93,23 @@ AS_WEBP = """async (png) => {
 }"""
 
 
-def main(out: Path) -> None:
+def main(out: Path, *, best_only: bool = False) -> None:
     (out / "best").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, holding(Path(folder)) as gateway:
         gateway.go.set()
         with running(gateway.url) as product:
             past = lived(product)
             past.executions["onboarding"] = drawn(product).onboarding
-            _photograph(product, past, out, gateway)
+            _photograph(product, past, out, None if best_only else gateway)
 
 
-def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway) -> None:
+def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway | None) -> None:
     with sync_playwright() as playwright:
         program = next(filter(None, map(shutil.which, NAMES)))
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         desk = Desk(product, browser, {})
         desk.forgive("403.*/audit/")
-        for scheme in ("light", "dark"):
+        for scheme in ("light", "dark") if gateway else ():
             for size in (WIDE, PHONE):
                 _running(desk, out, scheme, size, gateway)
                 _album(desk, past, out, scheme, size)
@@ -170,4 +173,4 @@ def _write_webp(page: Page, png: bytes, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), best_only="best" in sys.argv[2:])
