@@ -109,10 +109,8 @@ def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway | 
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         desk = Desk(product, browser, {})
         desk.forgive("403.*/audit/")
-        for scheme in ("light", "dark") if gateway else ():
-            for size in (WIDE, PHONE):
-                _running(desk, out, scheme, size, gateway)
-                _album(desk, past, out, scheme, size)
+        if gateway is not None:
+            _albums(desk, past, out, gateway)
         for name, picture, size, scheme in BEST:
             who, path = PICTURES[picture]
             page = desk.open_for(who, size=size, scheme=scheme, device_scale_factor=1.5)
@@ -122,6 +120,13 @@ def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway | 
         desk.close()
         browser.close()
     print(*desk.complaints, sep="\n")
+
+
+def _albums(desk: Desk, past: Past, out: Path, gateway: HeldGateway) -> None:
+    for scheme in ("light", "dark"):
+        for size in (WIDE, PHONE):
+            _running(desk, out, scheme, size, gateway)
+            _album(desk, past, out, scheme, size)
 
 
 def _running(
