@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -55,3 +56,12 @@ def test_nothing_is_left_to_do_later(package: str) -> None:
     for path in (PROJECT / package).rglob("*.py"):
         text = path.read_text(encoding="utf-8")
         assert not any(word in text for word in ("TODO", "FIXME", "XXX")), path
+
+
+def test_no_style_of_the_whole_page_hangs_on_what_is_in_it() -> None:
+    """With `.shell:has(…)` each element that is added, anywhere, has the whole page styled anew."""
+    frames = re.compile(
+        r"(?:^|[\s,])(?:html|body|main|\.shell|\.page|:root)[^\s,{]*:has\(", re.MULTILINE
+    )
+    styles = (PROJECT / "static" / "src").rglob("*.css")
+    assert [path for path in styles if frames.search(path.read_text(encoding="utf-8"))] == []

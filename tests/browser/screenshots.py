@@ -1,4 +1,7 @@
-"""Pictures of every page in light and dark: `python -m tests.browser.screenshots OUT`."""
+"""Pictures of every page in light and dark: `python -m tests.browser.screenshots OUT`.
+
+With `best` behind it only those of the README.
+"""
 
 from __future__ import annotations
 
@@ -90,26 +93,24 @@ AS_WEBP = """async (png) => {
 }"""
 
 
-def main(out: Path) -> None:
+def main(out: Path, *, best_only: bool = False) -> None:
     (out / "best").mkdir(parents=True, exist_ok=True)
     with tempfile.TemporaryDirectory() as folder, holding(Path(folder)) as gateway:
         gateway.go.set()
         with running(gateway.url) as product:
             past = lived(product)
             past.executions["onboarding"] = drawn(product).onboarding
-            _photograph(product, past, out, gateway)
+            _photograph(product, past, out, None if best_only else gateway)
 
 
-def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway) -> None:
+def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway | None) -> None:
     with sync_playwright() as playwright:
         program = next(filter(None, map(shutil.which, NAMES)))
         browser = playwright.chromium.launch(executable_path=program, args=FLAGS)
         desk = Desk(product, browser, {})
         desk.forgive("403.*/audit/")
-        for scheme in ("light", "dark"):
-            for size in (WIDE, PHONE):
-                _running(desk, out, scheme, size, gateway)
-                _album(desk, past, out, scheme, size)
+        if gateway is not None:
+            _albums(desk, past, out, gateway)
         for name, picture, size, scheme in BEST:
             who, path = PICTURES[picture]
             page = desk.open_for(who, size=size, scheme=scheme, device_scale_factor=1.5)
@@ -119,6 +120,13 @@ def _photograph(product: Product, past: Past, out: Path, gateway: HeldGateway) -
         desk.close()
         browser.close()
     print(*desk.complaints, sep="\n")
+
+
+def _albums(desk: Desk, past: Past, out: Path, gateway: HeldGateway) -> None:
+    for scheme in ("light", "dark"):
+        for size in (WIDE, PHONE):
+            _running(desk, out, scheme, size, gateway)
+            _album(desk, past, out, scheme, size)
 
 
 def _running(
@@ -170,4 +178,4 @@ def _write_webp(page: Page, png: bytes, path: Path) -> None:
 
 
 if __name__ == "__main__":
-    main(Path(sys.argv[1]))
+    main(Path(sys.argv[1]), best_only="best" in sys.argv[2:])

@@ -7,6 +7,7 @@ events stand where a workflow begins and ends without saying so.
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Final
@@ -48,47 +49,69 @@ def folded(definition: Mapping[str, Any], marked: Mapping[str, Marked]) -> dict[
 
 
 class _Fold:
-    """A definition's tasks by key, and its ways as pairs of a place and a way, while it folds."""
+    """A definition's tasks by key, and its ways by their place in it, while it folds.
+
+    What leads into and out of an element is looked up, not searched for: a drawing of hundreds of
+    tasks is folded with each of the editor's saves.
+    """
 
     def __init__(self, definition: Mapping[str, Any], marked: Mapping[str, Marked]) -> None:
         self.given, self.marked = definition, marked
         self.tasks = {str(task["key"]): dict(task) for task in definition["tasks"]}
-        self.ways: list[tuple[Any, Way]] = []
+        self._ways: dict[int, tuple[Any, Way]] = {}
+        self._into: defaultdict[str, set[int]] = defaultdict(set)
+        self._out_of: defaultdict[str, set[int]] = defaultdict(set)
         for key, task in self.tasks.items():
             for item in task.get("depends_on") or ():
                 item = item if isinstance(item, Mapping) else {"task": item}
-                self.ways.append((item.get("order"), _way(item, key)))
+                self._put(len(self._ways), item.get("order"), _way(item, key))
 
     def into(self, key: str) -> list[Way]:
-        return [way for _, way in self.ways if way.target == key]
+        return [self._ways[place][1] for place in sorted(self._into.get(key, ()))]
 
     def out_of(self, key: str) -> list[Way]:
-        return [way for _, way in self.ways if way.source == key]
+        return [self._ways[place][1] for place in sorted(self._out_of.get(key, ()))]
+
+    def remove(self, way: Way) -> None:
+        """Take out one way, this very one."""
+        places = self._into[way.target] & self._out_of[way.source]
+        for place in [one for one in places if self._ways[one][1] is way]:
+            self._take(place)
 
     def drop(self, key: str) -> None:
         """Take an element out, and the ways that still end at it."""
         del self.tasks[key]
-        self.ways = [pair for pair in self.ways if key not in (pair[1].source, pair[1].target)]
+        for place in self._into[key] | self._out_of[key]:
+            self._take(place)
 
     def lead_to(self, key: str, target: str) -> None:
         """Let the ways into an element lead to another one."""
-        self.ways = [
-            (order, replace(way, target=target) if way.target == key else way)
-            for order, way in self.ways
-        ]
+        for place in list(self._into[key]):
+            order, way = self._take(place)
+            self._put(place, order, replace(way, target=target))
 
     def lead_from(self, key: str, source: str) -> None:
         """Let the ways out of an element leave another one."""
-        self.ways = [
-            (order, replace(way, source=source) if way.source == key else way)
-            for order, way in self.ways
-        ]
+        for place in list(self._out_of[key]):
+            order, way = self._take(place)
+            self._put(place, order, replace(way, source=source))
 
     def definition(self) -> dict[str, Any]:
         for key, task in self.tasks.items():
-            items = [_item(order, way) for order, way in self.ways if way.target == key]
-            task["depends_on"] = items
+            places = sorted(self._into.get(key, ()))
+            task["depends_on"] = [_item(*self._ways[place]) for place in places]
         return {**self.given, "tasks": list(self.tasks.values())}
+
+    def _put(self, place: int, order: Any, way: Way) -> None:
+        self._ways[place] = order, way
+        self._into[way.target].add(place)
+        self._out_of[way.source].add(place)
+
+    def _take(self, place: int) -> tuple[Any, Way]:
+        order, way = self._ways.pop(place)
+        self._into[way.target].discard(place)
+        self._out_of[way.source].discard(place)
+        return order, way
 
 
 def _fold_join(fold: _Fold, key: str, tag: str) -> None:
@@ -99,7 +122,7 @@ def _fold_join(fold: _Fold, key: str, tag: str) -> None:
     if target.get("kind") in _MERGE_ANYHOW or fold.tasks[key].get("output_mapping"):
         return
     target["join"] = "every" if tag == "parallelGateway" else "one"
-    fold.ways = [pair for pair in fold.ways if pair[1] is not out[0]]
+    fold.remove(out[0])
     fold.lead_to(key, out[0].target)
     fold.drop(key)
 
@@ -111,7 +134,7 @@ def _fold_split(fold: _Fold, key: str, tag: str) -> None:
         return
     if fold.out_of(into[0].source) != into or fold.tasks[key].get("output_mapping"):
         return
-    fold.ways = [pair for pair in fold.ways if pair[1] is not into[0]]
+    fold.remove(into[0])
     fold.lead_from(key, into[0].source)
     fold.drop(key)
 

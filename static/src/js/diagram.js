@@ -33,5 +33,12 @@ addEventListener("resize", apply);
 document.addEventListener("htmx:oobAfterSwap", apply);
 document.addEventListener("htmx:afterSwap", apply);
 apply();
-const active = one(".diagram .node[data-state=running], .diagram .node[data-state=paused], .diagram .node[data-state=failed], .diagram .node[data-state=in_doubt]");
-active?.scrollIntoView({ block: "nearest", inline: "center" });
+centre(one(".diagram .node:is([data-state=running], [data-state=paused], [data-state=failed], [data-state=in_doubt])"));
+
+// Not scrollIntoView(): with it the next Tab would go on from there, and pass over the skip link.
+function centre(node) {
+  const box = node?.closest(".diagram");
+  if (!box) return;
+  const [shape, view] = [node.getBoundingClientRect(), box.getBoundingClientRect()];
+  box.scrollLeft += shape.left + shape.width / 2 - (view.left + view.width / 2);
+}

@@ -45,7 +45,7 @@ export class Painter {
     say(graphics, node);
   }
 
-  /** How often a node was entered, at its upper left corner. */
+  /** How often a node was entered, over its upper left corner, clear of the sign of its kind. */
   #round(id, count) {
     const known = this.#rounds.get(id);
     if (known?.count === count) return;
@@ -56,7 +56,7 @@ export class Painter {
     const html = document.createElement("span");
     html.className = "bpmn-rounds";
     html.textContent = `×${count}`;
-    const overlay = overlays.add(id, { html, position: { top: -9, left: -8 }, show: { minZoom: 0.35 }, scale: { min: 0.85, max: 1.2 } });
+    const overlay = overlays.add(id, { html, position: { top: -19, left: 2 }, show: { minZoom: 0.35 }, scale: { min: 0.85, max: 1.2 } });
     this.#rounds.set(id, { count, overlay });
   }
 

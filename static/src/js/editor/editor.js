@@ -16,6 +16,7 @@ import { Workforce } from "./workforce.js";
 
 export class Editor {
   #selected = null; // the element; null: the workflow itself
+  #shown = 0; // how often something has been
   #drawing = 0;
   #serverProblems = [];
   #mustLook = false;
@@ -74,9 +75,10 @@ export class Editor {
     const element = id ? this.model.element(id) : null;
     const selection = this.model.service("selection");
     if (element) this.model.turnTo(element);
+    const shown = this.#shown;
     if (!selection.isSelected(element) || !element) selection.select(element ? [element] : []);
     if (element && reveal) this.model.service("canvas").scrollToElement(element, 80);
-    this.#show(element);
+    if (shown === this.#shown || this.#selected !== element) this.#show(element); // else the selection has shown it
     if (enter) this.toPanel();
   }
 
@@ -191,6 +193,7 @@ export class Editor {
   }
 
   #show(element) {
+    this.#shown += 1;
     this.#selected = element;
     const shown = element ?? this.model.service("canvas").getRootElement();
     this.panel.show(shown);

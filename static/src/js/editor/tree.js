@@ -25,6 +25,7 @@ const EVENT_ICONS = { timer: "timer", message: "mail", signal: "zap", error: "tr
 
 export class Tree {
   #open = new Map(); // id → whether its children are shown, where somebody has said so
+  #settled = null; // the item that can be tabbed to
   #drawn = new Map(); // id → [what its line says, the line]: what has not changed is not made anew
 
   constructor(model, root, { onPick, onEnter, onKey }) {
@@ -38,8 +39,7 @@ export class Tree {
 
   draw() {
     const hadFocus = this.root.contains(document.activeElement);
-    const items = this.#scope(this.model.top(), 1);
-    this.root.replaceChildren(...items);
+    put(this.root, this.#scope(this.model.top(), 1));
     this.#settle();
     if (hadFocus) this.#current()?.focus();
   }
@@ -151,11 +151,12 @@ export class Tree {
 
   /** One item can be tabbed to: the selected one, else the first. */
   #settle() {
-    for (const item of all('[aria-selected="true"], [tabindex="0"]', this.root)) {
-      item.setAttribute("aria-selected", "false");
-      item.tabIndex = -1;
-    }
     const current = this.#current();
+    if (this.#settled && this.#settled !== current) {
+      this.#settled.setAttribute("aria-selected", "false");
+      this.#settled.tabIndex = -1;
+    }
+    this.#settled = current;
     if (!current) return;
     current.tabIndex = 0;
     current.setAttribute("aria-selected", String(current.dataset.id === this.selected));
@@ -226,8 +227,16 @@ export class Tree {
 
 /** Whether an item has exactly these items below it already. */
 function isAsBefore(item, below) {
-  const now = item.querySelector(":scope > [role=group]")?.children ?? [];
-  return now.length === below.length && below.every((each, at) => each === now[at]);
+  return isSame(item.querySelector(":scope > [role=group]")?.children ?? [], below);
+}
+
+const isSame = (now, wanted) => now.length === wanted.length && wanted.every((each, at) => each === now[at]);
+
+/** Makes these the children; those that stay are not touched, for each costs the browser a layout. */
+function put(parent, wanted) {
+  const staying = new Set(wanted);
+  for (const child of [...parent.children]) if (!staying.has(child)) child.remove();
+  wanted.forEach((each, at) => parent.children[at] !== each && parent.insertBefore(each, parent.children[at] ?? null));
 }
 
 /** Each after what leads to it; in a circle what is reached first, and else as it stands from left to right. */

@@ -24,11 +24,13 @@ export function views(root) {
     if (!narrow.matches || sheet.dataset.open !== undefined) return;
     back = document.activeElement;
     sheet.dataset.open = "";
+    root.dataset.sheet = "";
   }
 
   function closeSheet() {
     if (sheet.dataset.open === undefined) return;
     delete sheet.dataset.open;
+    delete root.dataset.sheet;
     back?.focus?.();
   }
 
