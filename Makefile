@@ -10,7 +10,7 @@ up: install-run ## Run Signalbox; stop it with Ctrl-C
 	@exec $(BIN)/python manage.py up $(ARGS)
 
 test: install-test ## Run every test, those in a browser included
-	@$(BIN)/python -m pytest $(ARGS)
+	@$(BIN)/python -m pytest -n 2 $(ARGS)
 
 lint: install-test ## Check style, types, imports between rooms, settings and migrations
 	@.ci/lint

@@ -2,14 +2,46 @@
 
 from __future__ import annotations
 
+import gc
 import os
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
+from typing import Any
 
 import pytest
 from django.db import connection, transaction
 from django.test import TransactionTestCase
+from hypothesis import HealthCheck, settings
 
 from tests import tools  # noqa: F401 registers the tests' tools
+from tests.lanes import Lanes, turn
+
+# How long an example takes says how busy the machine is, nothing about the product.
+settings.register_profile(
+    "busy", settings(), deadline=None, suppress_health_check=[HealthCheck.too_slow]
+)
+settings.load_profile("busy")
+
+
+@pytest.hookimpl(optionalhook=True)
+def pytest_xdist_make_scheduler(config: pytest.Config, log: Any) -> Lanes:
+    return Lanes(config, log)
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_collection() -> Generator[None, object, object]:
+    """What is collected stays to the end: it is not looked through for garbage again and again."""
+    gc.disable()
+    try:
+        return (yield)
+    finally:
+        gc.freeze()
+        gc.enable()
+
+
+@pytest.hookimpl(wrapper=True, tryfirst=True)
+def pytest_runtest_protocol(item: pytest.Item) -> Generator[None, object, object]:
+    with turn(alone=item.get_closest_marker("alone") is not None):
+        return (yield)
 
 
 @pytest.fixture(scope="session")
@@ -18,7 +50,8 @@ def django_db_modify_db_settings(
 ) -> None:
     """SIGNALBOX_TEST_DB names the test database, so that two runs at once do not share one."""
     if name := os.environ.get("SIGNALBOX_TEST_DB"):
-        connection.settings_dict["TEST"]["NAME"] = name
+        worker = os.environ.get("PYTEST_XDIST_WORKER", "")
+        connection.settings_dict["TEST"]["NAME"] = f"{name}_{worker}" if worker else name
     connection.settings_dict["OPTIONS"]["options"] += " -c synchronous_commit=off"
 
 

@@ -34,6 +34,7 @@ REFRESH = """async address => {
 }"""
 
 
+@pytest.mark.alone
 def test_a_change_is_on_screen_within_200_ms_of_its_commit(
     desk: Desk, ada: Page, product: Product
 ) -> None:

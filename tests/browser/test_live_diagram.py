@@ -228,6 +228,7 @@ def test_a_process_from_a_file_runs_in_its_own_drawing(ada: Page, drawn: Drawn) 
     expect(flow(ada, "flow_both_contract")).to_contain_class("is-active")
 
 
+@pytest.mark.alone
 def test_three_hundred_elements_are_repainted_without_a_long_pause(ada: Page, drawn: Drawn) -> None:
     assert drawn.elements > 290
     opened(ada, drawn.large)

@@ -80,6 +80,7 @@ def test_the_same_moment_never_starts_twice_even_if_its_row_is_put_back() -> Non
     assert Execution.objects.count() == 1
 
 
+@pytest.mark.alone
 def test_an_idle_worker_starts_it_within_a_tenth_of_a_second() -> None:
     make_agent()
     trigger = scheduled(cron="0 0 1 1 *")

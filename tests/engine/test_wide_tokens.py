@@ -96,6 +96,7 @@ def _is_over(execution: Execution) -> bool:
     return Execution.objects.filter(pk=execution.pk, state="completed").exists()
 
 
+@pytest.mark.alone
 def test_a_step_costs_the_same_in_a_small_and_in_a_large_graph() -> None:
     make_agent()
     took = {}

@@ -60,6 +60,7 @@ async def listening(live: Live, client: Client, **asked: str) -> Stream:
     return opened
 
 
+@pytest.mark.alone
 def test_a_commit_is_told_within_200_ms(operator: Client) -> None:
     async def test(live: Live) -> None:
         tab = await listening(live, operator)

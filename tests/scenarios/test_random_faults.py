@@ -71,6 +71,7 @@ class Clerk:
             return int(json.load(answer)["execution_id"])
 
 
+@pytest.mark.alone
 @pytest.mark.parametrize("seed", SEEDS)
 def test_whatever_breaks_and_when(seed: int, tmp_path: Path) -> None:
     """With a gateway of its own: another product's executions have the same numbers and keys."""

@@ -7,11 +7,10 @@ from collections.abc import Mapping
 from datetime import UTC, date, datetime
 from typing import Any
 
-import cel
-
 from workflows.errors import DecisionFailed, InvalidExpression
 
 from . import expressions
+from .cel_library import cel
 
 WHOLE = 2**53  # up to here a floating point number holds every whole number
 SHOWN = 80  # characters of a value in an error

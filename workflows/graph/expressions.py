@@ -8,9 +8,9 @@ from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
-import cel
-
 from workflows.errors import InvalidExpression
+
+from .cel_library import cel
 
 MAX_LENGTH = 1000  # characters
 MAX_NESTED_MACROS = 2
