@@ -232,7 +232,7 @@ def make_ready(execution: Execution) -> None:
         return
     reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
     waiting = execution.tasks.filter(state=State.PENDING, waits_on=0, is_ready=False)
-    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.now())
+    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.in_database())
 
 
 def written(execution: Execution, entries: list[transitions.Entry]) -> Execution:
@@ -274,7 +274,7 @@ def _renew_deadline(execution: Execution) -> None:
     minutes = graphs.of(execution.version_id).timeout_minutes
     if minutes is None:
         return
-    deadline = clock.now() + timedelta(minutes=minutes)
+    deadline = clock.of_database() + timedelta(minutes=minutes)
     Execution.objects.filter(pk=execution.pk).update(deadline_at=deadline)
     Timer.objects.filter(execution=execution, kind=Timer.Kind.EXECUTION_TIMEOUT).delete()
     Timer.objects.create(execution=execution, kind=Timer.Kind.EXECUTION_TIMEOUT, due_at=deadline)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db import connection, transaction
+from django.db import transaction
 
 from workflows import clock
 from workflows.errors import InvalidDefinition
@@ -30,7 +30,7 @@ def fire_due() -> int:
             .order_by("next_due_at")[:BATCH]
         )
         if due:
-            now = _now()
+            now = clock.of_database()
             for trigger in due:
                 _fire(trigger, now)
             transitions.doorbell([], "triggers")
@@ -40,7 +40,7 @@ def fire_due() -> int:
 def plan(trigger: Trigger, now: datetime | None = None) -> None:
     """Set, but do not save, when a trigger is next due: never, unless it is a schedule at work."""
     is_at_work = trigger.kind == Trigger.Kind.SCHEDULE and not trigger.is_paused
-    found = _upcoming(trigger.config, now or clock.now(), 1) if is_at_work else []
+    found = _upcoming(trigger.config, now or clock.of_database(), 1) if is_at_work else []
     trigger.next_due_at = found[0] if found else None
 
 
@@ -95,10 +95,3 @@ def _problem(config: dict[str, Any]) -> str:
 
 def _upcoming(config: dict[str, Any], after: datetime, count: int) -> list[datetime]:
     return [] if _problem(config) else recurrence.upcoming(config, after, count)
-
-
-def _now() -> datetime:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT workflows_now()")
-        now: datetime = cursor.fetchone()[0]
-    return now

@@ -44,10 +44,10 @@ def work_off(seconds: float = SLICE_SECONDS) -> int:
 
 def sweep() -> None:
     """Queue a wake-up for batches that nobody has touched for a while."""
-    since = clock.now() - timedelta(seconds=STALLED_SECONDS)
+    since = clock.of_database() - timedelta(seconds=STALLED_SECONDS)
     with transaction.atomic():
         stalled = Batch.objects.filter(finished_at=None, touched_at__lt=since)
-        if stalled.update(touched_at=clock.now()):
+        if stalled.update(touched_at=clock.in_database()):
             queue.work_off_batches()
 
 
@@ -98,7 +98,7 @@ def _gather(batch_id: int) -> None:
         )
         batch.total += len(found)
         batch.is_gathered = len(found) < CHUNK
-        batch.touched_at = clock.now()
+        batch.touched_at = clock.of_database()
         batch.save(update_fields=["before", "total", "is_gathered", "touched_at"])
 
 
@@ -136,7 +136,9 @@ def _settled(batch: Batch, item_ids: list[int]) -> int:
         BatchItem.objects.bulk_update(items, ["result", "message", "finished_at"])
         done = sum(item.result == BatchItem.Result.DONE for item in items)
         Batch.objects.filter(pk=batch.pk).update(
-            done=F("done") + done, refused=F("refused") + len(items) - done, touched_at=clock.now()
+            done=F("done") + done,
+            refused=F("refused") + len(items) - done,
+            touched_at=clock.in_database(),
         )
         transitions.doorbell([], "batches")
     return len(items)
