@@ -3,7 +3,6 @@ with the reason; other work goes on."""
 
 from __future__ import annotations
 
-import threading
 from collections.abc import Iterator
 from pathlib import Path
 from statistics import quantiles
@@ -26,7 +25,7 @@ ATTEMPTS = 3
 PATIENCE_SECONDS = 60.0
 MEMORY_MB = 400
 SAMPLES = 60
-SLACK_SECONDS = 0.1  # of a machine that others use too
+SLACK_SECONDS = 0.5  # of a machine that others use too; what is measured is printed (-rP)
 LOST = "The process that ran it ended, and nothing else ran in it."
 TOO_LARGE = (
     f"It took more than {MEMORY_MB} MiB of memory (SIGNALBOX_WORKER_MEMORY_MB), "
@@ -86,23 +85,23 @@ def test_other_work_is_hardly_slower_while_workers_are_killed(cluster: Lives) ->
     make_agent("poison", tool="tests.kill_the_worker")
     make_agent("other")
     register(step("b", capabilities=["other"]), key="other", retry_policy=TWICE)
-    _p95()  # the workers warm up
-    alone, poison, beside = _p95(), _poison("tests.kill_the_worker", number=1), _p95()
+    _p95(5)  # the workers warm up
+    alone = _p95(SAMPLES // 2)
+    poison, beside = _poison("tests.kill_the_worker", number=1), _p95(SAMPLES)
     _has_failed(poison, LOST)
     print(f"p95 of other work: {alone * 1e3:.0f} ms alone, {beside * 1e3:.0f} ms beside poison")
     assert beside <= 2 * alone + SLACK_SECONDS
 
 
-def _p95() -> float:
-    """Seconds from start to end of runs that come in one by one; the 95th of a hundred."""
-    numbers = []
-    for _ in range(SAMPLES):
-        numbers.append(engine.start_workflow("other", {}).pk)
-        threading.Event().wait(0.03)
-    runs = Execution.objects.filter(pk__in=numbers)
-    until(lambda: not runs.exclude(state="completed").exists(), PATIENCE_SECONDS)
-    taken = runs.values_list("created_at", "finished_at")
-    return quantiles([(end - begin).total_seconds() for begin, end in taken], n=20)[-1]
+def _p95(samples: int) -> float:
+    """Seconds from start to end of runs one after another; the 95th of a hundred."""
+    taken = []
+    for _ in range(samples):
+        run = engine.start_workflow("other", {})
+        until(lambda run=run: _state(run) == "completed", PATIENCE_SECONDS)
+        assert run.finished_at is not None
+        taken.append((run.finished_at - run.created_at).total_seconds())
+    return quantiles(taken, n=20)[-1]
 
 
 def _poison(tool: str, number: int = 0, **fields: object) -> Execution:
