@@ -14,7 +14,9 @@ from django.db import connection
 from agents import runner
 from tests import soundness
 from tests.factories import chain, make_agent, node, register, step
+from tests.ops import wrong_clock
 from tests.ops.waiting import until
+from tests.ops.wrong_clock import WrongClock
 from tests.reliability.lives import Lives, living, product_environment
 from workflows import clock, engine, jobs, queue
 from workflows.engine import sessions, timers, working_off
@@ -28,8 +30,8 @@ TEN_MINUTES = timedelta(minutes=10)
 PATIENCE_SECONDS = 60.0
 LEAP_SECONDS = 20.0  # far less than a clock leaps by
 LEAPS = ((90, -90), (-90, 90), (0, 0), (90, 90), (-90, -90), (0, 90))
-NEVER_AGAIN = {"max_retries": 0, "initial_delay": 0, "jitter": 0}
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
+NEVER_AGAIN = {"max_retries": 0, "initial_delay": 0, "jitter": 0}
 
 
 @pytest.fixture
@@ -43,16 +45,16 @@ def skewed(transactional_db: None, tmp_path: Path) -> Iterator[list[Lives]]:
 
 
 @pytest.fixture
-def jumping(transactional_db: None, tmp_path: Path) -> Iterator[tuple[list[Lives], list[Path]]]:
-    """Two workers, and the files that say how far each one's clock is off at present."""
-    if FAKETIME is None:
-        pytest.skip("needs libfaketime (Debian: apt-get install faketime)")
-    clocks = [tmp_path / "clock.1", tmp_path / "clock.2"]
-    for each in clocks:
-        each.write_text("+0s")
+def jumping(
+    transactional_db: None, tmp_path: Path
+) -> Iterator[tuple[list[Lives], list[WrongClock]]]:
+    """Two workers, and their clocks."""
+    if not wrong_clock.can_be_made():
+        pytest.skip(wrong_clock.MISSING)
+    clocks = [WrongClock(tmp_path / "clock.1"), WrongClock(tmp_path / "clock.2")]
     with (
-        _living(tmp_path / "first", _as_told_in(clocks[0])) as first,
-        _living(tmp_path / "second", _as_told_in(clocks[1])) as second,
+        _living(tmp_path / "first", clocks[0].environment) as first,
+        _living(tmp_path / "second", clocks[1].environment) as second,
     ):
         yield [first, second], clocks
 
@@ -67,15 +69,11 @@ def _off_by(seconds: int) -> dict[str, str]:
     """libfaketime where it is installed, which fools every system call; else Python's clock."""
     if FAKETIME is None:
         return {"LIFE_CLOCK_SECONDS": str(seconds)}
-    return {**_fooled(), "FAKETIME": f"{seconds:+d}s"}
-
-
-def _as_told_in(file: Path) -> dict[str, str]:
-    return {**_fooled(), "FAKETIME_TIMESTAMP_FILE": str(file), "FAKETIME_NO_CACHE": "1"}
-
-
-def _fooled() -> dict[str, str]:
-    return {"LD_PRELOAD": str(FAKETIME), "FAKETIME_DONT_FAKE_MONOTONIC": "1"}
+    return {
+        "LD_PRELOAD": str(FAKETIME),
+        "FAKETIME": f"{seconds:+d}s",
+        "FAKETIME_DONT_FAKE_MONOTONIC": "1",
+    }
 
 
 def test_workers_with_wrong_clocks_do_nothing_twice(skewed: list[Lives], tmp_path: Path) -> None:
@@ -95,7 +93,7 @@ def test_workers_with_wrong_clocks_do_nothing_twice(skewed: list[Lives], tmp_pat
 
 
 def test_clocks_that_jump_while_workers_run_repeat_nothing_and_delay_nothing(
-    jumping: tuple[list[Lives], list[Path]], tmp_path: Path
+    jumping: tuple[list[Lives], list[WrongClock]], tmp_path: Path
 ) -> None:
     """Each leap is many times the lease, and the process waits for a timer in between."""
     workers, clocks = jumping
@@ -106,11 +104,11 @@ def test_clocks_that_jump_while_workers_run_repeat_nothing_and_delay_nothing(
         lives.begin()
     folders: list[Path] = []
     for leap, (first, second) in enumerate(LEAPS):
-        clocks[0].write_text(f"{first:+d}s")
+        clocks[0].leap(first)
         folders += [_open_folder(tmp_path / f"{leap}.{number}") for number in range(4)]
         for folder in folders[-4:]:
             engine.start_workflow("flow", {"folder": str(folder)})
-        clocks[1].write_text(f"{second:+d}s")
+        clocks[1].leap(second)
         until(lambda: not _open_ones(), LEAP_SECONDS)
     for lives in workers:
         assert lives.pid is not None, "no worker has ended"

@@ -3,8 +3,6 @@
 from __future__ import annotations
 
 import contextlib
-import os
-import subprocess
 import urllib.error
 import urllib.request
 from collections.abc import Iterator
@@ -15,12 +13,11 @@ import pytest
 
 from tests.ops.processes import run
 from tests.ops.waiting import until
+from tests.scenarios.disks import fill, make_room, small_disk
 from tests.scenarios.product import Product, running
 
 pytestmark = pytest.mark.ops
 
-DISK = "700m"
-BLOCK = bytes(1 << 20)
 # Fills the log and nothing else: 8 MB of it.
 LOG = (
     "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 1000000))"
@@ -36,27 +33,18 @@ ORDER = {
 
 
 @pytest.fixture
-def disk(tmp_path: Path) -> Iterator[Path]:
-    """A small file system of its own. Needs the right to mount one."""
-    if os.geteuid() != 0:
-        pytest.skip("Mounting a small disk needs root.")
-    point = Path(f"/tmp/sb-disk-{os.getpid()}")
-    point.mkdir(mode=0o711)
-    mount = ["mount", "-t", "tmpfs", "-o", f"size={DISK},mode=711", "signalbox", str(point)]
-    if (done := subprocess.run(mount, capture_output=True, text=True)).returncode:
-        point.rmdir()
-        pytest.skip(f"A small disk cannot be mounted here: {done.stderr.strip()}")
-    yield point
-    subprocess.run(["umount", "--lazy", str(point)], check=True)
-    point.rmdir()
+def disk() -> Iterator[Path]:
+    with small_disk() as disk:
+        if disk is None:
+            pytest.skip("A small disk cannot be mounted here; it needs root.")
+        yield disk
 
 
 def test_a_full_disk_is_told_and_survived(disk: Path) -> None:
     with running(within=disk) as product:
         taken = [product.start("order_processing_v1", order_id="ORD-FULL-1", **ORDER)]
         until(lambda: _used_up(product, disk, taken), NOTICED_SECONDS)
-        for ballast in disk.glob("ballast-*"):
-            ballast.unlink()
+        make_room(disk)
         until(lambda: _readiness(product) == 200, RECOVERY_SECONDS)
         taken.append(product.start("order_processing_v1", order_id="ORD-FULL-LAST", **ORDER))
         for execution in taken:
@@ -71,7 +59,7 @@ def _used_up(product: Product, disk: Path, taken: list[int]) -> bool:
 
     A restart gives PostgreSQL a little room back; then more is needed.
     """
-    _fill(disk)
+    fill(disk)
     with contextlib.suppress(psycopg.Error):
         product.ask(LOG)
     if _readiness(product) == 503:
@@ -80,13 +68,6 @@ def _used_up(product: Product, disk: Path, taken: list[int]) -> bool:
         order_id = f"ORD-FULL-{len(taken) + 1}"
         taken.append(product.start("order_processing_v1", order_id=order_id, **ORDER))
     return False
-
-
-def _fill(disk: Path) -> None:
-    ballast = disk / f"ballast-{len(list(disk.iterdir()))}"
-    with ballast.open("wb", buffering=0) as out, contextlib.suppress(OSError):
-        while out.write(BLOCK):
-            pass
 
 
 def _readiness(product: Product) -> int:
