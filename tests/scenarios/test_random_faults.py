@@ -37,6 +37,7 @@ pytestmark = pytest.mark.ops
 SEEDS = range(1, 1 + int(os.environ.get("SIGNALBOX_FAULT_SEEDS", "1")))
 SECONDS = float(os.environ.get("SIGNALBOX_FAULT_SECONDS", "8"))
 QUIET_SECONDS = 90.0
+ENOUGH = 100_000  # more articles than orders
 LEASE = {"SIGNALBOX_LEASE_SECONDS": str(LEASE_SECONDS), "SIGNALBOX_HEARTBEAT_SECONDS": "1"}
 PATH = "/api/v1/workflows/order_processing_v1/executions"
 
@@ -79,6 +80,7 @@ def test_whatever_breaks_and_when(seed: int, tmp_path: Path) -> None:
     chance = random.Random(seed)
     with holding(tmp_path) as gateway, _scene(gateway, seed, tmp_path) as scene:
         gateway.go.set()
+        scene.product.ask(f"UPDATE demo_stockitem SET on_hand = {ENOUGH}")
         clerk = Clerk(scene.product, _token(scene.product))
         at_work = threading.Thread(target=clerk.work)
         at_work.start()
