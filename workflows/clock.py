@@ -7,6 +7,7 @@ Hosts' clocks may be wrong. `now()` is for what people read; what is compared wi
 from __future__ import annotations
 
 from datetime import UTC, datetime
+from typing import Any
 
 from django.db import connection
 from django.db.models import DateTimeField, Func
@@ -25,6 +26,6 @@ def of_database() -> datetime:
     return moment
 
 
-def in_database() -> Func:
+def in_database() -> Any:
     """The same as a part of another statement: the moment at which it is carried out."""
     return Func(function="workflows_now", output_field=DateTimeField())

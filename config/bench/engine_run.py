@@ -19,6 +19,7 @@ from django.db import connection, transaction  # noqa: E402
 
 from agents import runner  # noqa: E402
 from config.bench import workloads  # noqa: E402
+from config.bench.endurance import old_snapshot, pile  # noqa: E402, F401
 from workflows import engine  # noqa: E402
 from workflows.graph import validation  # noqa: E402
 from workflows.models import Session  # noqa: E402

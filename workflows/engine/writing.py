@@ -7,8 +7,6 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
-from django.db.models.expressions import Combinable
-
 from workflows import clock
 from workflows.graph import moves
 from workflows.graph.marking import BODY, INCIDENT, Marking
@@ -387,7 +385,8 @@ def _attempts(graph: Graph, node: int) -> int:
     return RetryPolicy.of(graph.retry_policy, graph.nodes[node].max_retries).max_attempts
 
 
-def _moment(due: float | str) -> datetime | Combinable:
+def _moment(due: float | str) -> Any:
+    """Its value, or an expression for it."""
     if isinstance(due, str):
         return datetime.fromisoformat(due)
     return clock.in_database() + timedelta(seconds=due)
