@@ -70,6 +70,8 @@ FIGURES = (
     Figure("snapshot_first_ms", "an empty-handed claim, p99", "ms"),
     Figure("snapshot_last_ms", "  … under a snapshot kept for 50,000 steps", "ms"),
     Figure("snapshot_ratio", "  … in times of the first", "x", most=5),
+    Figure("audit_rows", "audit rows that were verified"),
+    Figure("audit_million_s", "  … each million of them", "s", most=30),
     Figure("memory_first", "memory of a worker after the first steps", "MiB"),
     Figure("memory_last", "memory of a worker after ten times as many", "MiB"),
     Figure("memory_ratio", "  … in times of the first", "x", most=1.05),

@@ -53,7 +53,7 @@ class Clerk:
 
     def work(self) -> None:
         number = 0
-        while not self.stopping.wait(0.05):
+        while not self.stopping.wait(0.2):
             number += 1
             key = f"FAULT-{number}"
             while not self.stopping.is_set() and not self._hand_in(key):

@@ -76,6 +76,7 @@ class Command(BaseCommand):
         found |= {f"fan_{width}": fans[str(width)] for width in self.widths}
         if self.full:
             found |= self._memory(environment) | self._under_strain(environment)
+            found |= self._audit(environment)
         if history := options["history"] or (1_000_000 if self.full else 0):
             before = self._run(environment, "in_process", number, rounds)
             self._run(environment, "history", str(history))
@@ -102,6 +103,13 @@ class Command(BaseCommand):
             "snapshot_first_ms": claims["first"] * 1e3,
             "snapshot_last_ms": claims["last"] * 1e3,
             "snapshot_ratio": claims["last"] / claims["first"],
+        }
+
+    def _audit(self, environment: Mapping[str, str]) -> dict[str, float]:
+        read = self._run(environment, "verification")
+        return {
+            "audit_rows": read["rows"],
+            "audit_million_s": read["seconds"] / read["rows"] * 1_000_000,
         }
 
     def _of_an_installation(self) -> dict[str, float]:
