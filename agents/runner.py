@@ -85,7 +85,7 @@ def _work_until(end: End) -> int:
             steps += slot.run()
             if slot.is_clogged:
                 _end_process("Work that does not end in its time fills this process")
-            if memory.is_half_full(settings.WORKER_MEMORY_MB):
+            if kept.empty() and memory.is_half_full(settings.WORKER_MEMORY_MB):
                 _end_process("Half of SIGNALBOX_WORKER_MEMORY_MB is used up")
         except sessions.NoFreeSlot:
             return steps
