@@ -53,10 +53,11 @@ def _alone(work: Work, agent: Agent) -> Outcome:
     limit, directory = _patience(work, agent), str(settings.BASE_DIR)
     try:
         return alone.run(agent.kind, _call(work, agent), limit, directory)
-    except alone.ProcessLost:
+    except alone.ProcessLost as lost:
+        why = str(lost) or ENDED_ITSELF
         if executors.is_repeatable(agent.kind, agent.config):
-            return Failed(ENDED_ITSELF, LOST)
-        return InDoubt(f"{ENDED_ITSELF} It may or may not have been done.")
+            return Failed(why, LOST)
+        return InDoubt(f"{why} It may or may not have been done.")
 
 
 def _patience(work: Work, agent: Agent) -> float | None:

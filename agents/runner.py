@@ -27,6 +27,7 @@ from django.db import (
 
 from agents import attempts
 from agents.ending import LAST_CALL, End
+from agents.executors import memory
 from agents.executors.contract import Outcome
 from agents.housekeeping import Housekeeping
 from agents.models import Agent
@@ -63,9 +64,11 @@ def work() -> int:
     )
     signal.signal(LAST_CALL, end.come_now)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
+    is_over = memory.watch(settings.WORKER_MEMORY_MB, "Its work is taken back and tried again.")
     try:
         return _work_until(end)
     finally:
+        is_over.set()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(LAST_CALL, signal.SIG_IGN)
         end.close()
@@ -81,7 +84,9 @@ def _work_until(end: End) -> int:
             lanes.refresh_repeatability()  # what a tool declares may have changed with the code
             steps += slot.run()
             if slot.is_clogged:
-                _end_process()
+                _end_process("Work that does not end in its time fills this process")
+            if kept.empty() and memory.is_half_full(settings.WORKER_MEMORY_MB):
+                _end_process("Half of SIGNALBOX_WORKER_MEMORY_MB is used up")
         except sessions.NoFreeSlot:
             return steps
         except (OperationalError, InterfaceError) as error:
@@ -123,9 +128,9 @@ def _start_over() -> None:
     threading.Event().wait(0.2)
 
 
-def _end_process() -> NoReturn:
+def _end_process(why: str) -> NoReturn:
     """Threads cannot be ended, processes can."""
-    log.error("Work that does not end in its time fills this process; another takes its place.")
+    log.error("%s; another process takes its place.", why)
     with contextlib.suppress(OperationalError, InterfaceError):
         timers.fire_due()  # what is over its time fails for that, not as lost with its worker
     connection.close()

@@ -39,6 +39,8 @@ HEARTBEAT_SECONDS = float(text("SIGNALBOX_HEARTBEAT_SECONDS", "10"))
 AGEING_MINUTES = float(text("SIGNALBOX_AGEING_MINUTES", "10"))
 WORKERS = int(text("SIGNALBOX_WORKERS", "2"))
 THREADS = int(text("SIGNALBOX_THREADS", "16"))
+# MiB that a worker may hold before it is ended, its work is taken back, and another begins; 0: any.
+WORKER_MEMORY_MB = int(text("SIGNALBOX_WORKER_MEMORY_MB", "1024"))
 BROKER = text("SIGNALBOX_BROKER")
 EGRESS_ALLOW = words("SIGNALBOX_EGRESS_ALLOW")
 DEMO = flag("SIGNALBOX_DEMO", UNDER_TEST)

@@ -64,7 +64,7 @@ KEPT = (
 )
 
 
-def _empty_tables(_: TransactionTestCase) -> None:
+def empty_tables(_: TransactionTestCase | None = None) -> None:
     """What migrations wrote stays; the history's refusal to be emptied is lifted just for this.
 
     Deleting the few rows of a test is many times faster than truncating, which waits for the disk.
@@ -88,7 +88,7 @@ def _empty_tables(_: TransactionTestCase) -> None:
         cursor.execute(";".join(f"ALTER TABLE {name} ENABLE TRIGGER USER" for name in history))
 
 
-TransactionTestCase._fixture_teardown = _empty_tables  # type: ignore[method-assign]
+TransactionTestCase._fixture_teardown = empty_tables  # type: ignore[method-assign]
 
 
 @pytest.fixture

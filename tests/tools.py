@@ -100,6 +100,16 @@ def break_at_gate(input: dict[str, Any], call: Call) -> dict[str, Any]:
     raise ToolFailure("It broke.")
 
 
+@tool("tests.leak")
+def leak(input: dict[str, Any], call: Call) -> dict[str, Any]:
+    """Poison: takes 2 GB of memory, a piece at a time, and keeps it."""
+    taken = []
+    for _ in range(2048 // 16):
+        taken.append(b"x" * (16 * 2**20))
+        threading.Event().wait(0.01)
+    return {"taken": len(taken)}
+
+
 @tool("tests.never_return")
 def never_return(input: dict[str, Any], call: Call) -> dict[str, Any]:
     """Poison: keeps its thread for ever."""

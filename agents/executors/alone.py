@@ -14,14 +14,17 @@ import threading
 from dataclasses import asdict
 from typing import IO, Any, cast
 
+from django.conf import settings
+
 from agents import tools
+from agents.executors import memory
 from agents.executors.contract import Call, Done, Failed, InDoubt, Outcome
 
 KINDS: dict[str, type[Outcome]] = {kind.__name__: kind for kind in (Done, Failed, InDoubt)}
 
 
 class ProcessLost(Exception):
-    """The process ended, or was ended, before it said what came of the work."""
+    """The process ended, or was ended, before it said what came of the work; perhaps why."""
 
 
 def run(kind: str, call: Call, limit: float | None, directory: str) -> Outcome:
@@ -42,6 +45,11 @@ def run(kind: str, call: Call, limit: float | None, directory: str) -> Outcome:
         if alarm is not None:
             alarm.start()
         return _asked(to_child, from_child, asked)
+    except ProcessLost:
+        child.kill()
+        if child.wait() == memory.ENDED:
+            raise ProcessLost(_too_large()) from None
+        raise
     finally:
         if alarm is not None:
             alarm.cancel()
@@ -49,6 +57,11 @@ def run(kind: str, call: Call, limit: float | None, directory: str) -> Outcome:
         to_child.close()
         from_child.close()
         child.wait()
+
+
+def _too_large() -> str:
+    limit = f"{settings.WORKER_MEMORY_MB:,} MiB of memory (SIGNALBOX_WORKER_MEMORY_MB)"
+    return f"It took more than {limit}, and its process was ended."
 
 
 def _module(call: Call) -> str:
@@ -84,6 +97,7 @@ def main() -> None:
     asked = json.loads(sys.stdin.buffer.readline())
     importlib.import_module(asked["module"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
+    memory.watch(settings.WORKER_MEMORY_MB, "It is ended.")
     outcome = executors.run(asked["kind"], Call(**asked["call"]))
     told = {"kind": type(outcome).__name__, "fields": asdict(outcome)}
     answer.write(json.dumps(told).encode() + b"\n")

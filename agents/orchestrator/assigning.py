@@ -100,5 +100,5 @@ def _make_ready_again(execution: Execution, task_id: int) -> None:
     task = Task.objects.filter(pk=task_id, state=State.PENDING)
     task.filter(attempt=0).update(agent_key="")
     if execution.state in (State.PENDING, State.RUNNING):
-        task.filter(waits_on=0).update(is_ready=True, waits_since=clock.now())
+        task.filter(waits_on=0).update(is_ready=True, waits_since=clock.in_database())
     transitions.doorbell([execution.pk], "agents", work=True)

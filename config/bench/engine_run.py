@@ -6,6 +6,7 @@ import json
 import os
 import subprocess
 import sys
+import time
 from statistics import median
 from typing import Any
 
@@ -19,7 +20,9 @@ from django.db import connection, transaction  # noqa: E402
 
 from agents import runner  # noqa: E402
 from config.bench import workloads  # noqa: E402
+from config.bench.endurance import old_snapshot, pile  # noqa: E402, F401
 from workflows import engine  # noqa: E402
+from workflows.audit import verify  # noqa: E402
 from workflows.graph import validation  # noqa: E402
 from workflows.models import Session  # noqa: E402
 
@@ -82,6 +85,15 @@ def memory(first: int, last: int) -> dict[str, Any]:
             workloads.wait_until_quiet()
             found[str(upto)] = psutil.Process(pid).memory_info().rss
         return found
+
+
+def verification() -> dict[str, Any]:
+    """Seconds that `verify_audit` takes for all audit rows, and how many there are."""
+    began = time.monotonic()
+    report = verify.verify()
+    if not report.is_sound:
+        raise RuntimeError(f"The audit of the benchmark itself is wrong: {report.findings[0]}")
+    return {"seconds": time.monotonic() - began, "rows": report.rows}
 
 
 def history(number: int) -> dict[str, Any]:

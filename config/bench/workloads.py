@@ -36,11 +36,11 @@ def register_agent(key: str = "bench", tool: str = "signalbox.pass") -> None:
     )
 
 
-def register_chain() -> Any:
+def register_chain(key: str = "chain") -> Any:
     """The five-step chain of no-op tools; its version."""
     register_agent()
     return _register(
-        "chain", [_step(key, *CHAIN[max(0, place - 1) : place]) for place, key in enumerate(CHAIN)]
+        key, [_step(key, *CHAIN[max(0, place - 1) : place]) for place, key in enumerate(CHAIN)]
     )
 
 
@@ -135,8 +135,8 @@ def wait_until_quiet(tick: float = 0.05, patience: float = 900) -> None:
 
 
 @contextmanager
-def qcluster() -> Iterator[None]:
-    """A real cluster of django-q2, warm: its sessions have run a chain."""
+def qcluster(*, is_warm: bool = True) -> Iterator[None]:
+    """A real cluster of django-q2, warm: its sessions have run a chain. Else just started."""
     process = subprocess.Popen(
         [*tied(), "manage.py", "qcluster"],
         cwd=PROJECT,
@@ -147,7 +147,7 @@ def qcluster() -> Iterator[None]:
     )
     try:
         register_chain()
-        for _ in range(10):
+        for _ in range(10 if is_warm else 0):
             bulk("chain", 20)
             wait_until_quiet()
         yield

@@ -1,15 +1,20 @@
 from __future__ import annotations
 
 import json
+import random
 from io import StringIO
 
 import pytest
 from django.core.management import call_command
 
-from tests.audit.conftest import tamper
+from tests.audit.conftest import query, tamper
 from workflows.audit import rebuild, verify
 from workflows.models import Execution
 
+TEXTS = (
+    *("kind", "entity_type", "entity_id", "old_state", "new_state", "actor", "agent_id", "at_text"),
+    *("data_digest", "previous_hash", "hash"),
+)
 pytestmark = pytest.mark.django_db(transaction=True)
 
 
@@ -42,6 +47,31 @@ def test_every_edit_of_a_row_is_found(execution: Execution, change: str) -> None
     assert [(item.execution_id, item.seq) for item in verify.verify().findings] == [
         (execution.pk, 4)
     ]
+
+
+def test_one_bit_of_any_text_in_any_row_is_found(execution: Execution) -> None:
+    """Of every column that is hashed, at a place that chance picks."""
+    chance = random.Random(1)
+    rows = query(f"SELECT id, seq, {', '.join(TEXTS)} FROM workflows_auditevent")
+    edits = 0
+    for pk, seq, *texts in rows:
+        for column, text in zip(TEXTS, texts, strict=True):
+            if text:
+                _set(column, pk, _with_a_bit_flipped(text, chance))
+                assert any(item.seq in (seq, seq + 1) for item in verify.verify().findings), column
+                _set(column, pk, text)
+                edits += 1
+    assert edits > 8 * len(rows)
+    assert verify.verify().is_sound
+
+
+def _set(column: str, pk: int, text: str) -> None:
+    tamper(f"UPDATE workflows_auditevent SET {column} = %s WHERE id = %s", text, pk)
+
+
+def _with_a_bit_flipped(text: str, chance: random.Random) -> str:
+    place = chance.randrange(len(text))
+    return text[:place] + chr(ord(text[place]) ^ 1) + text[place + 1 :]
 
 
 def test_a_row_taken_out_is_found(execution: Execution) -> None:

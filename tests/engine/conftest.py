@@ -118,7 +118,7 @@ def wait_for_end(execution: Execution) -> None:
         engine.off_event("execution_state_changed", handler)
 
 
-def together(*calls: Callable[[], object]) -> list[object]:
+def together(*calls: Callable[[], object], patience: float = 60) -> list[object]:
     """Run calls at once, each on a thread and connection of its own; their results or errors."""
     results: list[object] = [None] * len(calls)
     starting = threading.Barrier(len(calls))
@@ -136,5 +136,5 @@ def together(*calls: Callable[[], object]) -> list[object]:
     for thread in threads:
         thread.start()
     for thread in threads:
-        thread.join(60)
+        thread.join(patience)
     return results

@@ -1,11 +1,14 @@
-"""Operators, approvers and workers acting in any order, against a model of what must come of it."""
+"""Operators, approvers and workers acting in any order, against a model of what must come of it.
+
+`SIGNALBOX_STATEFUL_EXAMPLES=200 SIGNALBOX_STATEFUL_STEPS=30` is the long form.
+"""
 
 from __future__ import annotations
 
+import os
 from typing import Any
 
 import pytest
-from django.contrib.auth.models import User
 from hypothesis import HealthCheck, settings
 from hypothesis import strategies as st
 from hypothesis.stateful import (
@@ -19,13 +22,16 @@ from hypothesis.stateful import (
 
 from agents import runner
 from tests import soundness
+from tests.conftest import empty_tables
 from tests.factories import human, make_agent, make_user, register, step
 from workflows import engine
 from workflows.errors import AlreadyDecided, IllegalTransition, InvalidInput
-from workflows.models import Approval, Execution, Workflow
+from workflows.models import Approval, Execution
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
+EXAMPLES = int(os.environ.get("SIGNALBOX_STATEFUL_EXAMPLES", "8"))
+STEPS = int(os.environ.get("SIGNALBOX_STATEFUL_STEPS", "10"))
 ALLOWED = {
     "pause": {"pending", "running"},
     "resume": {"paused"},
@@ -42,11 +48,10 @@ class Desk(RuleBasedStateMachine):
 
     @initialize()
     def set_up(self) -> None:
-        if not Workflow.objects.exists():
-            make_agent(tool="tests.obey", max_concurrent_tasks=2)
-            make_user("bob", "approver")
-            register(step("a"), human("ask"), step("end", "a", "ask"))
-        self.bob = User.objects.get(username="bob")
+        empty_tables()  # every example alone: what is checked does not grow with their number
+        make_agent(tool="tests.obey", max_concurrent_tasks=2)
+        self.bob = make_user("bob", "approver")
+        register(step("a"), human("ask"), step("end", "a", "ask"))
 
     @rule(order=st.sampled_from([True, True, "fail"]), end=st.sampled_from([True, "fail"]))
     def start(self, order: Any, end: Any) -> None:
@@ -170,8 +175,8 @@ def test_any_order_of_verbs_keeps_every_promise() -> None:
     run_state_machine_as_test(
         Desk,
         settings=settings(
-            max_examples=8,
-            stateful_step_count=10,
+            max_examples=EXAMPLES,
+            stateful_step_count=STEPS,
             deadline=None,
             suppress_health_check=list(HealthCheck),
         ),

@@ -5,6 +5,7 @@ import signal
 import stat
 import subprocess
 import sys
+import time
 from collections.abc import Callable
 from pathlib import Path
 
@@ -21,6 +22,11 @@ from tests.ops.waiting import until
 
 pytestmark = pytest.mark.ops
 
+# Of random bytes, in rows: what is replayed is work as after a busy hour.
+WRITE_50_MB = (
+    "CREATE TABLE IF NOT EXISTS written (line text);"
+    " INSERT INTO written SELECT repeat(md5(n::text), 30) FROM generate_series(1, 50000) n"
+)
 HOLD = "import sys; from pathlib import Path; from config import embedded"
 HOLD += "; embedded.hold(Path(sys.argv[1])); print('held', flush=True); sys.stdin.read()"
 
@@ -64,13 +70,22 @@ def test_the_run_time_role_has_no_power_over_server_and_structure(data: Path) ->
     assert _ask(data, "app", "SELECT rolsuper FROM pg_roles WHERE rolname = current_user") is False
 
 
+def test_a_server_with_much_to_replay_starts_by_itself(data: Path) -> None:
+    """SIGNALBOX_WAL_MB=400 is the long form: a checkpoint comes after 512."""
+    embedded.hold(data)
+    for _ in range(int(os.environ.get("SIGNALBOX_WAL_MB", "100")) // 50):
+        _ask(data, "owner", WRITE_50_MB)
+    _kill_every_process(data)
+    began = time.monotonic()
+    assert embedded.restart(data)
+    print(f"PostgreSQL was back after {time.monotonic() - began:.1f} s")
+    assert _ask(data, "owner", "SELECT 1") == 1
+
+
 def test_committed_rows_survive_a_kill_of_every_server_process(data: Path) -> None:
     embedded.hold(data)
     _ask(data, "owner", "CREATE TABLE kept AS SELECT 42 AS answer")
-    postmaster = psutil.Process(_postmaster_pid(data))
-    for process in [postmaster, *postmaster.children()]:
-        process.send_signal(signal.SIGKILL)
-    until(lambda: not is_alive(postmaster))
+    _kill_every_process(data)
     assert embedded.restart(data)
     assert _ask(data, "owner", "SELECT answer FROM kept") == 42
 
@@ -158,6 +173,13 @@ def test_lost_secrets_are_told_in_one_sentence(new_data: Callable[..., Path]) ->
         embedded.hold(data)
     server.stop(place.find(data))
     (data / "secrets.json").write_bytes(kept)
+
+
+def _kill_every_process(data: Path) -> None:
+    postmaster = psutil.Process(_postmaster_pid(data))
+    for process in [postmaster, *postmaster.children()]:
+        process.send_signal(signal.SIGKILL)
+    until(lambda: not is_alive(postmaster))
 
 
 def _connect(data: Path, role: str, password: str = "") -> psycopg.Connection:

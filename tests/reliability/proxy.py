@@ -55,6 +55,8 @@ class Proxy:
         self.server = server
         self.fault: Fault | None = None
         self.writes = 0
+        self.is_open = threading.Event()  # not set: nothing passes, and nobody is told
+        self.is_open.set()
         self._counting = threading.Lock()
         self._listener = listener
         threading.Thread(target=self._accept, daemon=True).start()
@@ -108,6 +110,7 @@ class _Link:
         self.server.sendall(_startup(self.client))
         while True:
             message = _message(self.client)
+            self.proxy.is_open.wait()
             fault = self.proxy.due(message)
             if fault and fault.act == Act.BEFORE:
                 self._end(fault)
@@ -118,6 +121,7 @@ class _Link:
     def _answer(self) -> None:
         while True:
             message = _message(self.server)
+            self.proxy.is_open.wait()
             if self.withheld is None:
                 self.client.sendall(message)
             elif message[:1] == READY_FOR_QUERY:

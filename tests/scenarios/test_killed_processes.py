@@ -1,10 +1,12 @@
 """Each process of a running product is killed in turn: new work progresses, nothing is left behind.
 
 Measured times are printed (`pytest -rP`); only the limits of a promise are asserted.
+`SIGNALBOX_KILL_ROUNDS=10` is the long form.
 """
 
 from __future__ import annotations
 
+import os
 import signal
 import time
 import urllib.request
@@ -18,6 +20,7 @@ from tests.ops.processes import family, is_alive, wait_for_end
 from tests.ops.waiting import until
 from tests.scenarios.held_gateway import HeldGateway
 from tests.scenarios.product import Product
+from workflows.engine import lookout
 
 pytestmark = pytest.mark.ops
 
@@ -26,6 +29,9 @@ ORPHAN_SECONDS = 5.0
 WORKERS = 2
 
 numbers = count(1)
+again_and_again = pytest.mark.parametrize(
+    "turn", range(int(os.environ.get("SIGNALBOX_KILL_ROUNDS", "1")))
+)
 
 
 @pytest.fixture(autouse=True)
@@ -33,7 +39,8 @@ def _payments_are_made(gateway: HeldGateway) -> None:
     gateway.go.set()
 
 
-def test_each_process_under_the_sentinel_is_replaced(product: Product) -> None:
+@again_and_again
+def test_each_process_under_the_sentinel_is_replaced(product: Product, turn: int) -> None:
     sentinel = _sentinel(product)
     for place, victim in enumerate(_settled(sentinel)):
         with suppress(psutil.NoSuchProcess):  # one may have ended by itself after an earlier test
@@ -43,7 +50,8 @@ def test_each_process_under_the_sentinel_is_replaced(product: Product) -> None:
     assert is_alive(sentinel)
 
 
-def test_every_slot_of_a_killed_worker_is_filled_again(product: Product) -> None:
+@again_and_again
+def test_every_slot_of_a_killed_worker_is_filled_again(product: Product, turn: int) -> None:
     for pid in _session_pids(product):
         psutil.Process(pid).kill()
         began = time.monotonic()
@@ -51,7 +59,10 @@ def test_every_slot_of_a_killed_worker_is_filled_again(product: Product) -> None
         print(f"slot of a killed worker: filled again after {time.monotonic() - began:.1f} s")
 
 
-def test_a_killed_sentinel_takes_its_cluster_with_it_and_is_replaced(product: Product) -> None:
+@again_and_again
+def test_a_killed_sentinel_takes_its_cluster_with_it_and_is_replaced(
+    product: Product, turn: int
+) -> None:
     sentinel = _sentinel(product)
     orphans = family(sentinel.pid)
     sentinel.kill()
@@ -59,7 +70,8 @@ def test_a_killed_sentinel_takes_its_cluster_with_it_and_is_replaced(product: Pr
     _new_work_progresses(product, "sentinel")
 
 
-def test_a_killed_web_server_answers_again(product: Product) -> None:
+@again_and_again
+def test_a_killed_web_server_answers_again(product: Product, turn: int) -> None:
     web = next(
         child for child in psutil.Process(product.process.pid).children() if "web" in _role(child)
     )
@@ -72,7 +84,10 @@ def test_a_killed_web_server_answers_again(product: Product) -> None:
     _new_work_progresses(product, "web server")
 
 
-def test_an_immediate_stop_of_the_database_under_work_loses_nothing(product: Product) -> None:
+@again_and_again
+def test_an_immediate_stop_of_the_database_under_work_loses_nothing(
+    product: Product, turn: int
+) -> None:
     running = product.start_all("order_processing_v1", [_order() for _ in range(12)])
     until(lambda: _finished(product, running) >= 1)
     database = product.postmaster()
@@ -86,10 +101,25 @@ def test_an_immediate_stop_of_the_database_under_work_loses_nothing(product: Pro
     assert {product.state(execution) for execution in running} == {"completed"}
 
 
+def test_exactly_one_cluster_and_one_sweeper_are_left(product: Product) -> None:
+    """The sweeper fires what is due: the one session that holds the lock for it."""
+    direct = psutil.Process(product.process.pid).children()
+    assert ["qcluster" in child.cmdline() for child in direct].count(True) == 1
+    until(lambda: _sweepers(product) == 1)
+
+
 def test_after_all_that_every_promise_holds(product: Product) -> None:
     assert product.violations() == ""
     states = product.ask("SELECT state, count(*) FROM workflows_execution GROUP BY state")
     assert [state for state, _ in states] == ["completed"]
+
+
+def _sweepers(product: Product) -> int:
+    held = (
+        "SELECT count(*) FROM pg_locks WHERE locktype = 'advisory' AND granted AND objsubid = 1"
+        " AND (classid::bigint << 32) + objid::bigint = %s"
+    )
+    return int(product.ask(held, lookout.SWEEPER_LOCK)[0][0])
 
 
 def _new_work_progresses(product: Product, killed: str) -> None:

@@ -9,13 +9,12 @@ from __future__ import annotations
 import json
 import os
 import random
-import signal
 import threading
 import time
 import urllib.error
 import urllib.request
-from collections.abc import Callable
-from contextlib import suppress
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -23,9 +22,14 @@ import psutil
 import psycopg
 import pytest
 
-from tests.ops.processes import family, run
+from config.embedded import place
+from tests.ops.processes import run
 from tests.ops.waiting import until
-from tests.scenarios.held_gateway import holding
+from tests.ops.wrong_clock import WrongClock, can_be_made
+from tests.scenarios.disks import small_disk
+from tests.scenarios.faults import LEASE_SECONDS, Scene
+from tests.scenarios.held_gateway import HeldGateway, holding
+from tests.scenarios.line import Line
 from tests.scenarios.product import Product, running
 
 pytestmark = pytest.mark.ops
@@ -33,9 +37,8 @@ pytestmark = pytest.mark.ops
 SEEDS = range(1, 1 + int(os.environ.get("SIGNALBOX_FAULT_SEEDS", "1")))
 SECONDS = float(os.environ.get("SIGNALBOX_FAULT_SECONDS", "8"))
 QUIET_SECONDS = 90.0
-LEASE = {"SIGNALBOX_LEASE_SECONDS": "3", "SIGNALBOX_HEARTBEAT_SECONDS": "1"}
-BEYOND_THE_LEASE = 4.0
-FROZEN_SECONDS = 2.0
+ENOUGH = 100_000  # more articles than orders
+LEASE = {"SIGNALBOX_LEASE_SECONDS": str(LEASE_SECONDS), "SIGNALBOX_HEARTBEAT_SECONDS": "1"}
 PATH = "/api/v1/workflows/order_processing_v1/executions"
 
 
@@ -50,7 +53,7 @@ class Clerk:
 
     def work(self) -> None:
         number = 0
-        while not self.stopping.wait(0.05):
+        while not self.stopping.wait(0.2):
             number += 1
             key = f"FAULT-{number}"
             while not self.stopping.is_set() and not self._hand_in(key):
@@ -76,24 +79,42 @@ class Clerk:
 def test_whatever_breaks_and_when(seed: int, tmp_path: Path) -> None:
     """With a gateway of its own: another product's executions have the same numbers and keys."""
     chance = random.Random(seed)
-    with holding(tmp_path) as gateway, running(gateway.url, **LEASE) as product:
+    with holding(tmp_path) as gateway, _scene(gateway, seed, tmp_path) as scene:
         gateway.go.set()
-        clerk = Clerk(product, _token(product))
+        scene.product.ask(f"UPDATE demo_stockitem SET on_hand = {ENOUGH}")
+        clerk = Clerk(scene.product, _token(scene.product))
         at_work = threading.Thread(target=clerk.work)
         at_work.start()
-        done = _break_things(product, chance)
-        clerk.stopping.set()
-        at_work.join()
-        _all_is_well(product, clerk, done)
+        try:
+            done = _break_things(scene, chance)
+        finally:
+            scene.calm()
+            clerk.stopping.set()
+            at_work.join()
+        _all_is_well(scene.product, clerk, done)
 
 
-def _break_things(product: Product, chance: random.Random) -> list[str]:
+@contextmanager
+def _scene(gateway: HeldGateway, seed: int, folder: Path) -> Iterator[Scene]:
+    """Every other seed on a small disk, which may be full, where one can be mounted."""
+    clock = WrongClock(folder / "clock") if can_be_made() else None
+    fooled = clock.environment if clock else {}
+    with ExitStack() as stack:
+        disk = None if seed % 2 else stack.enter_context(small_disk())
+        within = disk or Path("/tmp")
+        product = stack.enter_context(running(gateway.url, within, **LEASE, **fooled))
+        line = Line(place.find(product.data).sockets)
+        stack.callback(line.close)
+        yield Scene(product, gateway, line, clock, disk)
+
+
+def _break_things(scene: Scene, chance: random.Random) -> list[str]:
     ends_at, done = time.monotonic() + SECONDS, list[str]()
     while time.monotonic() < ends_at:
         threading.Event().wait(chance.uniform(0.3, 2.0))
-        fault = chance.choice(FAULTS)
+        fault = chance.choice(scene.faults())
         with suppress(psutil.NoSuchProcess, psycopg.Error, StopIteration, OSError):
-            fault(product, chance)
+            fault(scene, chance)
             done.append(fault.__name__)
     return done
 
@@ -124,68 +145,6 @@ def _wait_for_the_end(product: Product, done: list[str]) -> None:
         sessions = product.ask("SELECT *, now() FROM workflows_session")
         lines = [done, product.ask(open_ones), sessions, *product.ask(left), product.output[-3000:]]
         pytest.fail("\n".join(map(str, lines)))
-
-
-def _a_worker_is_killed(product: Product, chance: random.Random) -> None:
-    _session(product, chance).kill()
-
-
-def _a_worker_is_frozen_beyond_its_lease(product: Product, chance: random.Random) -> None:
-    process = _session(product, chance)
-    process.suspend()
-    threading.Event().wait(BEYOND_THE_LEASE)
-    process.resume()
-
-
-def _the_cluster_is_killed(product: Product, chance: random.Random) -> None:
-    os.killpg(product.cluster().pid, signal.SIGKILL)
-
-
-def _the_web_server_is_killed(product: Product, chance: random.Random) -> None:
-    children = psutil.Process(product.process.pid).children()
-    next(child for child in children if child.environ().get("APP_ROLE") == "web").kill()
-
-
-def _the_database_stops_at_once(product: Product, chance: random.Random) -> None:
-    product.postmaster().send_signal(signal.SIGQUIT)
-
-
-def _the_database_is_killed(product: Product, chance: random.Random) -> None:
-    product.postmaster().kill()
-
-
-def _connections_are_cut(product: Product, chance: random.Random) -> None:
-    product.ask(
-        "SELECT pg_terminate_backend(pid) FROM pg_stat_activity"
-        " WHERE backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    )
-
-
-def _the_database_is_frozen(product: Product, chance: random.Random) -> None:
-    everything = family(product.postmaster().pid)
-    for process in everything:
-        process.suspend()
-    threading.Event().wait(FROZEN_SECONDS)
-    for process in everything:
-        process.resume()
-
-
-Fault = Callable[[Product, random.Random], None]
-FAULTS: list[Fault] = [
-    _a_worker_is_killed,
-    _a_worker_is_frozen_beyond_its_lease,
-    _the_cluster_is_killed,
-    _the_web_server_is_killed,
-    _the_database_stops_at_once,
-    _the_database_is_killed,
-    _connections_are_cut,
-    _the_database_is_frozen,
-]
-
-
-def _session(product: Product, chance: random.Random) -> psutil.Process:
-    pids = [pid for (pid,) in product.ask("SELECT pid FROM workflows_session ORDER BY pid")]
-    return psutil.Process(chance.choice(pids)) if pids else product.cluster()
 
 
 def _answer(product: Product, statement: str) -> int | None:

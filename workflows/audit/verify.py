@@ -12,6 +12,9 @@ from . import chain, verify_checkpoints
 from .findings import Finding, Report
 
 BATCH = 5_000
+# Not the text read as a time: somebody may have made something of it that is none.
+AT_MATCHES = """coalesce(
+    at_text = to_char(at AT TIME ZONE 'UTC', 'YYYY-MM-DD"T"HH24:MI:SS.US"Z"'), false)"""
 COLUMNS = (
     "execution_id, seq, kind, entity_type, entity_id, task_id, old_state, new_state, actor, "
     "attempt, agent_id, lease_token, at_text, data::text, data_digest, previous_hash, hash"
@@ -79,7 +82,7 @@ def _read(where: str, parameters: list[int]) -> Iterator[tuple[chain.Row, bool]]
     with connection.connection.cursor(name="audit") as cursor:  # on the server: memory stays flat
         cursor.itersize = BATCH
         cursor.execute(
-            f"SELECT {COLUMNS}, at = at_text::timestamptz FROM workflows_auditevent "  # noqa: S608
+            f"SELECT {COLUMNS}, {AT_MATCHES} FROM workflows_auditevent "  # noqa: S608
             f"WHERE {where} ORDER BY execution_id, seq",
             parameters,
         )

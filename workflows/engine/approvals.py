@@ -23,7 +23,7 @@ def open_for(asked: Sequence[tuple[claiming.Work, WaitsForPeople]]) -> None:
     if not asked:
         return
     timed = any(one.due is not None or one.follow_up is not None for _work, one in asked)
-    now = moments.now() if timed else clock.now()
+    now = clock.of_database() if timed else clock.now()
     opened = [_approval(work, one, now) for work, one in asked]
     Approval.objects.bulk_create(opened)
     transitions.doorbell([one.execution_id for one in opened], "approvals")
@@ -40,7 +40,7 @@ def note_overdue(execution_id: int, task_id: int) -> None:
     ).first()
     if late is None or late.due_at is None:
         return
-    late.overdue_at = max(moments.now(), late.due_at)
+    late.overdue_at = max(clock.of_database(), late.due_at)
     late.save(update_fields=["overdue_at"])
     transitions.record(
         [

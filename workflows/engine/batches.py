@@ -38,7 +38,7 @@ def create_batch(
     tasks of one (retry only). Later executions are not touched. Raises InvalidInput.
     """
     frozen = _frozen(verb, asked)
-    now = clock.now()
+    now = clock.of_database()
     with transaction.atomic():
         newest = Execution.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
         batch = Batch.objects.create(

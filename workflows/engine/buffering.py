@@ -26,14 +26,14 @@ def lock(name: str, key: str) -> None:
 
 def keep(name: str, key: str, payload: dict[str, Any], ttl: float) -> None:
     """Keep a message for `ttl` seconds."""
-    until = clock.now() + timedelta(seconds=ttl)
+    until = clock.in_database() + timedelta(seconds=ttl)
     BufferedMessage.objects.create(name=name, key=key, payload=payload, expires_at=until)
 
 
 def take(name: str, key: str) -> BufferedMessage | None:
     """The oldest message of this key, which is not kept any more; None if there is none."""
-    kept = BufferedMessage.objects.filter(name=name, key=key, expires_at__gt=clock.now())
-    found = kept.order_by("id").first()
+    kept = BufferedMessage.objects.filter(name=name, key=key)
+    found = kept.extra(where=["expires_at > workflows_now()"]).order_by("id").first()
     if found is not None:
         BufferedMessage.objects.filter(pk=found.pk).delete()
     return found
@@ -41,4 +41,4 @@ def take(name: str, key: str) -> BufferedMessage | None:
 
 def expire() -> int:
     """Forget messages that nobody has waited for in time; how many."""
-    return BufferedMessage.objects.filter(expires_at__lte=clock.now()).delete()[0]
+    return BufferedMessage.objects.extra(where=["expires_at <= workflows_now()"]).delete()[0]

@@ -263,8 +263,9 @@ def _open(fork: Execution, past: Past, who: str) -> list[transitions.Entry]:
     for node in fresh:
         waits_on = past.waits_on(node)
         is_ready = waits_on == 0 and node not in gone
+        since = clock.in_database() if is_ready else None
         Task.objects.filter(pk=task_id(fork.pk, node)).update(
-            waits_on=waits_on, is_ready=is_ready, waits_since=clock.now() if is_ready else None
+            waits_on=waits_on, is_ready=is_ready, waits_since=since
         )
     due = sum(past.waits_on(node) == 0 for node in fresh if node not in gone)
     Execution.objects.filter(pk=fork.pk).update(open_tasks=due)

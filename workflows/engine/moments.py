@@ -4,16 +4,6 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 
-from django.db import connection
-
-
-def now() -> datetime:
-    """The present moment, as `workflows_now()` says it."""
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT workflows_now()")
-        moment: datetime = cursor.fetchone()[0]
-    return moment
-
 
 def at(when: float | str | None, since: datetime) -> datetime | None:
     """The moment of `graph.due.moment`: so many seconds after `since`, or one in ISO 8601."""

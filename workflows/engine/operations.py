@@ -80,7 +80,7 @@ def make_ready(executions: Sequence[Execution]) -> None:
     ids = [one.pk for one in executions if one.state in (State.PENDING, State.RUNNING)]
     reserved = AgentSlot.objects.filter(task=OuterRef("pk"))
     waiting = tasks_of(ids).filter(state=State.PENDING, waits_on=0, is_ready=False)
-    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.now())
+    waiting.exclude(Exists(reserved)).update(is_ready=True, waits_since=clock.in_database())
 
 
 def through_running(executions: Sequence[Execution], by: str) -> list[transitions.Entry]:

@@ -149,7 +149,7 @@ def _renew_deadlines(executions: Iterable[Execution]) -> None:
             by_minutes[minutes].append(execution)
     kind = Timer.Kind.EXECUTION_TIMEOUT
     for minutes, some in by_minutes.items():
-        deadline = clock.now() + timedelta(minutes=minutes)
+        deadline = clock.of_database() + timedelta(minutes=minutes)
         ids = [execution.pk for execution in some]
         Execution.objects.filter(pk__in=ids).update(deadline_at=deadline)
         Timer.objects.filter(execution__in=ids, kind=kind).delete()

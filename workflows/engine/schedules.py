@@ -30,7 +30,7 @@ def fire_due() -> int:
             .order_by("next_due_at")[:BATCH]
         )
         if due:
-            now = moments.now()
+            now = clock.of_database()
             for trigger in due:
                 _fire(trigger, now)
             transitions.doorbell([], "triggers")
@@ -40,7 +40,7 @@ def fire_due() -> int:
 def plan(trigger: Trigger, now: datetime | None = None) -> None:
     """Set, but do not save, when a trigger is next due: never, unless it is a schedule at work."""
     is_at_work = trigger.kind == Trigger.Kind.SCHEDULE and not trigger.is_paused
-    found = _upcoming(trigger.config, now or clock.now(), 1) if is_at_work else []
+    found = _upcoming(trigger.config, now or clock.of_database(), 1) if is_at_work else []
     trigger.next_due_at = found[0] if found else None
 
 

@@ -96,7 +96,11 @@ def _trigger(key: str, event: Any) -> tuple[str, dict[str, Any]]:
     match event.get("type"):
         case "timer":
             times = {name: event[name] for name in TIMES if event.get(name) is not None}
-            since = {} if "cron" in times or "at" in times else {"since": clock.now().isoformat()}
+            since = (
+                {}
+                if "cron" in times or "at" in times
+                else {"since": clock.of_database().isoformat()}
+            )
             zone = {"zone": event.get("zone", "UTC")} if "cron" in times else {}
             config = {**times, **zone, **since, "catch_up": ONCE, **common}
             return Trigger.Kind.SCHEDULE.value, config

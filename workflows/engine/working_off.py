@@ -47,10 +47,10 @@ def work_off(seconds: float = SLICE_SECONDS) -> int:
 
 def sweep() -> None:
     """Queue a wake-up for batches that nobody has touched for a while."""
-    since = clock.now() - timedelta(seconds=STALLED_SECONDS)
+    since = clock.of_database() - timedelta(seconds=STALLED_SECONDS)
     with transaction.atomic():
         stalled = Batch.objects.filter(finished_at=None, touched_at__lt=since)
-        if stalled.update(touched_at=clock.now()):
+        if stalled.update(touched_at=clock.in_database()):
             queue.work_off_batches()
 
 
@@ -101,7 +101,7 @@ def _gather(batch_id: int) -> None:
         )
         batch.total += len(found)
         batch.is_gathered = len(found) < CHUNK
-        batch.touched_at = clock.now()
+        batch.touched_at = clock.of_database()
         batch.save(update_fields=["before", "total", "is_gathered", "touched_at"])
 
 
@@ -148,7 +148,9 @@ def _keep_results(batch: Batch, items: Sequence[BatchItem], refused: Mapping[int
         item.result, item.message, item.finished_at = result.REFUSED, refused[item.pk], now
     BatchItem.objects.bulk_update(others, ["result", "message", "finished_at"])
     Batch.objects.filter(pk=batch.pk).update(
-        done=F("done") + len(done), refused=F("refused") + len(others), touched_at=now
+        done=F("done") + len(done),
+        refused=F("refused") + len(others),
+        touched_at=clock.in_database(),
     )
 
 

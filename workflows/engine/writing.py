@@ -377,7 +377,7 @@ def _event(waiter: Subscription, early: BufferedMessage) -> dict[str, Any]:
         "name": waiter.name,
         "key": waiter.key,
         "payload": early.payload,
-        "ttl": max((early.expires_at - clock.now()).total_seconds(), 0),
+        "ttl": max((early.expires_at - clock.of_database()).total_seconds(), 0),
     }
 
 
@@ -385,7 +385,8 @@ def _attempts(graph: Graph, node: int) -> int:
     return RetryPolicy.of(graph.retry_policy, graph.nodes[node].max_retries).max_attempts
 
 
-def _moment(due: float | str) -> datetime:
+def _moment(due: float | str) -> Any:
+    """Its value, or an expression for it."""
     if isinstance(due, str):
         return datetime.fromisoformat(due)
-    return clock.now() + timedelta(seconds=due)
+    return clock.in_database() + timedelta(seconds=due)

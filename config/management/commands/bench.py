@@ -17,6 +17,7 @@ from config.bench import floor, goals, installation
 from config.bench.scratch import PROJECT, scratch_database
 
 WIDTHS, WIDEST = (100, 1000), 10_000  # publishing the widest takes most of a minute
+PILE, TURNED_OVER = 20_000, 50_000  # steps
 MIB = 2**20
 
 
@@ -74,7 +75,8 @@ class Command(BaseCommand):
         }
         found |= {f"fan_{width}": fans[str(width)] for width in self.widths}
         if self.full:
-            found |= self._memory(environment)
+            found |= self._memory(environment) | self._under_strain(environment)
+            found |= self._audit(environment)
         if history := options["history"] or (1_000_000 if self.full else 0):
             before = self._run(environment, "in_process", number, rounds)
             self._run(environment, "history", str(history))
@@ -89,6 +91,25 @@ class Command(BaseCommand):
             "memory_first": used["10000"] / MIB,
             "memory_last": used["100000"] / MIB,
             "memory_ratio": used["100000"] / used["10000"],
+        }
+
+    def _under_strain(self, environment: Mapping[str, str]) -> dict[str, float]:
+        piled = self._run(environment, "pile", str(PILE // 5))
+        claims = self._run(environment, "old_snapshot", str(TURNED_OVER // 5))
+        return {
+            "pile_ratio": piled["ratio"],
+            "pile_new": piled["new"],
+            "pile_urgent": piled["urgent"],
+            "snapshot_first_ms": claims["first"] * 1e3,
+            "snapshot_last_ms": claims["last"] * 1e3,
+            "snapshot_ratio": claims["last"] / claims["first"],
+        }
+
+    def _audit(self, environment: Mapping[str, str]) -> dict[str, float]:
+        read = self._run(environment, "verification")
+        return {
+            "audit_rows": read["rows"],
+            "audit_million_s": read["seconds"] / read["rows"] * 1_000_000,
         }
 
     def _of_an_installation(self) -> dict[str, float]:

@@ -1,0 +1,52 @@
+"""A process that holds too much memory ends: at once, or between two pieces of work."""
+
+from __future__ import annotations
+
+import subprocess
+import sys
+from typing import NoReturn
+
+import pytest
+
+from agents import runner
+from agents.executors import memory
+from tests.ops.processes import PROJECT
+
+GROW = """
+import time
+from agents.executors import memory
+memory.watch({limit}, "It is ended.")
+kept = bytearray(b"x") * (100 << 20)
+time.sleep(2)
+"""
+
+
+class Ended(BaseException):
+    pass
+
+
+@pytest.mark.parametrize(("limit", "code"), [(60, memory.ENDED), (0, 0), (4000, 0)])
+def test_a_process_ends_when_it_holds_more_than_its_limit(limit: int, code: int) -> None:
+    command = [sys.executable, "-c", GROW.format(limit=limit)]
+    done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=30)
+    assert done.returncode == code, done.stderr
+    assert ("SIGNALBOX_WORKER_MEMORY_MB=60" in done.stderr) == bool(code)
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("is_half_full", [True, False])
+def test_a_worker_that_is_half_full_makes_room_for_another_at_the_end_of_its_slice(
+    is_half_full: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def end(why: str) -> NoReturn:
+        raise Ended(why)
+
+    monkeypatch.setattr(runner, "SLICE_SECONDS", 0.2)
+    monkeypatch.setattr(runner, "_end_process", end)
+    monkeypatch.setattr(memory, "is_half_full", lambda limit: is_half_full)
+    monkeypatch.setattr(runner, "_start_over", lambda: None)
+    if is_half_full:
+        with pytest.raises(Ended, match="SIGNALBOX_WORKER_MEMORY_MB"):
+            runner.work()
+    else:
+        assert runner.work() == 0
