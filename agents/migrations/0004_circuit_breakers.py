@@ -45,7 +45,6 @@ class Migration(migrations.Migration):
             field=models.PositiveIntegerField(
                 db_default=30,
                 default=30,
-                help_text="Until a trial; each failed trial doubles it, up to ten minutes.",
                 validators=[
                     django.core.validators.MinValueValidator(1),
                     django.core.validators.MaxValueValidator(86400),
@@ -59,7 +58,6 @@ class Migration(migrations.Migration):
             field=models.PositiveIntegerField(
                 db_default=5,
                 default=5,
-                help_text="0 turns the breaker off.",
                 validators=[django.core.validators.MaxValueValidator(1000)],
                 verbose_name="failures in a row that open the breaker",
             ),

@@ -48,14 +48,12 @@ class Agent(models.Model):
         default=5,
         db_default=5,
         validators=[MaxValueValidator(1000)],
-        help_text=_("0 turns the breaker off."),
     )
     breaker_cooldown_seconds = models.PositiveIntegerField(
         _("cool-down of the breaker, in seconds"),
         default=30,
         db_default=30,
         validators=[MinValueValidator(1), MaxValueValidator(86_400)],
-        help_text=_("Until a trial; each failed trial doubles it, up to ten minutes."),
     )
     last_heartbeat = models.DateTimeField(_("last heartbeat"), null=True, blank=True)
     created_at = models.DateTimeField(_("created"), auto_now_add=True)

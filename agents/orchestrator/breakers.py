@@ -22,13 +22,13 @@ def reset_breaker(
 
 
 def get_breaker(agent_id: str) -> dict[str, Any]:
-    """The breaker of one agent; {"error": …} when there is no such agent."""
-    found = Breaker.objects.filter(pk=agent_id).first()
-    return told(found) if found else {"error": "Agent not found"}
+    """The breaker of one agent; {"error": …} when there is no such agent.
 
-
-def told(breaker: Breaker) -> dict[str, Any]:
-    """A breaker as it is shown: `since` and `trial_at` are moments, None where there is none."""
+    `since`, `trial_at` and `last_failed_at` are moments, None where there is none.
+    """
+    breaker = Breaker.objects.filter(pk=agent_id).first()
+    if breaker is None:
+        return {"error": "Agent not found"}
     return {
         "state": breaker.state,
         "failures": breaker.failures,

@@ -1,6 +1,6 @@
-"""Circuit breakers: an agent that fails again and again is given no work for a while, then a trial.
+"""Circuit breakers: an agent that fails again and again gets no work for a while, then a trial.
 
-Failures and answers are counted where outcomes are settled: sql/judge.sql, which opens a breaker and
+Failures and answers are counted where outcomes are settled by sql/judge.sql, which opens a breaker and
 closes it after a trial. Here is what time and people do to it. Lock order: breakers by key, then
 lane members and slots, the desk's audit head last.
 """
@@ -21,6 +21,7 @@ from . import transitions
 THRESHOLD, COOLDOWN_SECONDS = 5, 30  # of an agent that says nothing else
 MOST_FAILURES, LONGEST_COOLDOWN = 1000, 86_400
 BATCH = 100
+TOPICS = ("agents", "breakers")
 FREE = Q(session__isnull=True, task__isnull=True)
 UNRESERVED_FIRST = F("task").asc(nulls_first=True)
 
@@ -28,7 +29,7 @@ State = Breaker.State
 
 
 class Present(Func):
-    """SQL's own clock, by which steps begin: what began before a change is told from what came after."""
+    """SQL's own clock, by which steps begin: it tells what began before a change from the rest."""
 
     function = "workflows_now"
     output_field = DateTimeField()
@@ -44,7 +45,7 @@ def begin_trials() -> int:
             _choose_trial_slot(breaker.agent_key)
         if due:
             transitions.record(entries)
-            transitions.doorbell([], "agents", work=True)
+            transitions.doorbell([], *TOPICS, work=True)
     return len(due)
 
 
@@ -61,7 +62,7 @@ def close(agent_key: str, *, by: AbstractBaseUser | None, reason: str = "") -> N
             raise WrongState(f"The breaker of {agent_key} is closed.")
         told = {"reason": reason} if reason else {}
         transitions.record([_close(breaker, by=transitions.actor(by), **told)])
-        transitions.doorbell([], "agents", work=True)
+        transitions.doorbell([], *TOPICS, work=True)
 
 
 def hold_still() -> dict[str, str]:

@@ -65,7 +65,7 @@ BEGIN
                     'task', g.id, 'execution', g.id >> 20,
                     'failures', nullif(b.failures, 0), 'error', nullif(g.error, ''),
                     'trial_at', b.trial_at)))::workflows_audit_entry;
-            PERFORM pg_notify('signalbox_work', ''), pg_notify('signalbox_live', 'agents');
+            PERFORM pg_notify('signalbox_work', ''), pg_notify('signalbox_live', 'agents,breakers');
         END IF;
         UPDATE workflows_breaker k SET state = b.state, failures = b.failures, openings = b.openings,
             changed_at = b.changed_at, trial_at = b.trial_at, last_error = b.last_error,
