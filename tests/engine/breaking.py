@@ -1,4 +1,4 @@
-"""One agent whose breaker fails, opens and is tried, driven by hand: shared by tests of breakers."""
+"""One agent that is lent work and fails by hand: what tests of breakers share."""
 
 from __future__ import annotations
 
