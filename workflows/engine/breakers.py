@@ -1,8 +1,8 @@
 """Circuit breakers: an agent that fails again and again gets no work for a while, then a trial.
 
 Failures and answers are counted where outcomes are settled: by sql/judge.sql, which opens a breaker
-and closes it after a trial. Here is what time and people do to it. Lock order: breakers by key, then
-lane members and slots, the desk's audit head last.
+and closes it after a trial. Here is what time and people do to it. Lock order: breakers by key,
+then lane members and slots, the desk's audit head last.
 """
 
 from __future__ import annotations
