@@ -18,6 +18,7 @@ from agents.executors import configuration
 from agents.models import Agent
 from agents.orchestrator import lanes, workforce
 from workflows.admin.fields import ObjectField, WordsField
+from workflows.engine import breakers
 from workflows.models import AgentSlot
 
 MOST_AT_A_TIME = 10_000
@@ -28,6 +29,23 @@ class AgentForm(forms.ModelForm):
 
     max_concurrent_tasks = forms.IntegerField(
         label=_("Tasks at a time"), min_value=1, max_value=MOST_AT_A_TIME, initial=1
+    )
+
+    breaker_failures = forms.IntegerField(
+        label=_("Failures in a row that open its breaker"),
+        min_value=0,
+        max_value=breakers.MOST_FAILURES,
+        initial=breakers.THRESHOLD,
+        required=False,
+        help_text=_("It is given no work then, until a trial. 0 turns the breaker off."),
+    )
+    breaker_cooldown_seconds = forms.IntegerField(
+        label=_("Seconds until a trial"),
+        min_value=1,
+        max_value=breakers.LONGEST_COOLDOWN,
+        initial=breakers.COOLDOWN_SECONDS,
+        required=False,
+        help_text=_("Each trial that fails doubles them, up to ten minutes."),
     )
 
     class Meta:
@@ -42,6 +60,8 @@ class AgentForm(forms.ModelForm):
             "status",
             "kind",
             "config",
+            "breaker_failures",
+            "breaker_cooldown_seconds",
         )
         field_classes = {"capabilities": WordsField, "config": ObjectField}
         widgets = {"description": forms.Textarea({"rows": 2, "cols": 60})}
@@ -61,6 +81,9 @@ class AgentForm(forms.ModelForm):
 
     def clean(self) -> dict[str, Any]:
         cleaned = super().clean() or self.cleaned_data
+        for name in ("breaker_failures", "breaker_cooldown_seconds"):
+            if name in cleaned and cleaned[name] is None:
+                cleaned[name] = getattr(self.instance, name)
         if "kind" in cleaned and "config" in cleaned:
             for problem in configuration.problems(cleaned["kind"], cleaned["config"]):
                 self.add_error("config", problem)
@@ -81,6 +104,10 @@ class AgentAdmin(admin.ModelAdmin):
         (None, {"fields": (("key", "name"), "description", ("status", "max_concurrent_tasks"))}),
         (_("What it can do"), {"fields": (("role", "capabilities"),)}),
         (_("How it is reached"), {"fields": ("kind", "config")}),
+        (
+            _("When it fails again and again"),
+            {"fields": (("breaker_failures", "breaker_cooldown_seconds"),)},
+        ),
     )
 
     @admin.display(description=_("capabilities"))

@@ -14,6 +14,7 @@ from workflows.graph.retry import IN_DOUBT, LOST
 
 STUCK_SECONDS = 2.0  # a thread that works on so long after its step's time limit is given up
 HANGS_AFTER_LEASES = 2
+AGENT_MISSING = "agent_missing"
 ENDED_ITSELF = "The process that ran it ended, and nothing else ran in it."
 
 
@@ -21,7 +22,7 @@ def run(work: Work, agent: Agent | None, *, is_alone: bool = False) -> Outcome:
     """Carry it out; `is_alone`: in a process of its own, as what may end its process."""
     if agent is None:
         message = f"The agent “{work.agent_key}” is not registered any more."
-        return Failed(message, "agent_missing")
+        return Failed(message, AGENT_MISSING)
     if is_alone:
         return _alone(work, agent)
     return executors.run(agent.kind, _call(work, agent))
@@ -42,11 +43,14 @@ def result(outcome: Outcome) -> advancing.Result:
     match outcome:
         case Done(output):
             return advancing.Completed(output)
-        case Failed(message, kind, retryable, details):
-            after = details.get("retry_after_seconds") or 0
-            return advancing.Broken(message, kind, retryable, float(after), details=details)
+        case Failed(message, kind, retryable, details, is_answer):
+            after = float(details.get("retry_after_seconds") or 0)
+            answered = None if kind == AGENT_MISSING else is_answer
+            return advancing.Broken(
+                message, kind, retryable, after, answered=answered, details=details
+            )
         case InDoubt(message):
-            return advancing.Broken(message, IN_DOUBT, is_retryable=False)
+            return advancing.Broken(message, IN_DOUBT, is_retryable=False, answered=False)
 
 
 def _alone(work: Work, agent: Agent) -> Outcome:

@@ -11,4 +11,5 @@ urlpatterns: list[URLPattern] = [
     ),
     path("agents/choices.json", workforce.agent_choices, name="agent_choices"),
     path("agents/<str:key>/", workforce.agent, name="agent"),
+    path("agents/<str:key>/breaker/close/", workforce.breaker_close, name="breaker_close"),
 ]

@@ -30,13 +30,16 @@ def _hashed(password: str) -> str:
 
 
 def make_agent(key: str = "echo", *, tool: str = "tests.echo", **fields: Any) -> Agent:
-    """A python agent that runs a test tool, with room for 100 tasks."""
+    """A python agent that runs a test tool, with room for 100 tasks.
+
+    Its breaker is off: most tests in which steps fail again and again are about something else.
+    """
     return orchestrator.register_agent(
         key=key,
         name=key.title(),
         kind="python",
         config={"tool": tool},
-        **{"capabilities": [key], "max_concurrent_tasks": 100, **fields},
+        **{"capabilities": [key], "max_concurrent_tasks": 100, "breaker_failures": 0, **fields},
     )
 
 

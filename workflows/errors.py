@@ -37,6 +37,10 @@ class UnknownTask(WorkflowError):
     """There is no such task in this execution."""
 
 
+class UnknownAgent(WorkflowError):
+    """There is no such agent."""
+
+
 class UnknownApproval(WorkflowError):
     """There is no such approval."""
 
@@ -175,6 +179,7 @@ STATUS: dict[type[WorkflowError], int] = {
     UnknownTask: 404,
     UnknownVersion: 404,
     UnknownBatch: 404,
+    UnknownAgent: 404,
     UnknownApproval: 404,
     UnknownRow: 404,
     UnknownTrigger: 404,

@@ -6,17 +6,37 @@ from datetime import datetime
 from typing import Any, Literal
 
 from django.http import HttpRequest
-from ninja import Query, Router, Schema
+from ninja import Body, Query, Router, Schema
 
 from agents import orchestrator
 from agents.models import Agent, Kind, Role
+from workflows import access
 from workflows.api.authentication import needs
 from workflows.api.listing import Asked, Key, Listed, part
+from workflows.api.operating import Reason
 from workflows.api.problems import Refusal, answers
 from workflows.models import Scope
 
 router = Router(tags=["agents"])
 SEES = needs(Scope.READ, Scope.AGENTS, may="agents.view_agent")
+
+
+class BreakerRow(Schema):
+    """The circuit breaker of an agent.
+
+    After `opens_after` failures in a row (0: never) it is open: the agent is given no step until
+    `trial_at`. Then it is half_open, and lets one step at a time through: an answer closes it, a
+    failure opens it again. `since`: when it came into this state, null when it was always closed.
+    """
+
+    state: Literal["closed", "open", "half_open"]
+    failures: int
+    opens_after: int
+    cooldown_seconds: int
+    since: datetime | None
+    trial_at: datetime | None
+    last_error: str
+    last_failed_at: datetime | None
 
 
 class AgentRow(Schema):
@@ -34,6 +54,7 @@ class AgentRow(Schema):
     load_percentage: float
     total_assigned: int
     last_heartbeat: datetime | None
+    breaker: BreakerRow
 
 
 class Agents(Listed):
@@ -63,6 +84,22 @@ def agent(request: HttpRequest, key: Key) -> dict[str, Any]:
     return _row(one)
 
 
+@router.post(
+    "/agents/{key}/breaker/reset",
+    auth=needs(Scope.OPERATE, may=access.CLOSE_BREAKER),
+    response={200: AgentRow, **answers(404, 408, 409, 413, 422)},
+    summary="Close the breaker of an agent",
+)
+def breaker_reset(
+    request: HttpRequest,
+    key: Key,
+    payload: Body[Reason] = Reason(),  # noqa: B008 an immutable default
+) -> dict[str, Any]:
+    """The agent is given work again at once; 409 when its breaker is closed."""
+    orchestrator.reset_breaker(key, by=access.person(request), reason=payload.reason)
+    return _row(Agent.objects.get(key=key))
+
+
 def _row(one: Agent) -> dict[str, Any]:
     return {
         **orchestrator.get_agent_load(one.key),
@@ -70,4 +107,5 @@ def _row(one: Agent) -> dict[str, Any]:
         "kind": one.kind,
         "capabilities": one.capabilities,
         "last_heartbeat": one.last_heartbeat,
+        "breaker": orchestrator.get_breaker(one.key),
     }

@@ -37,12 +37,14 @@ class Failed:
 
     `kind` is what a retry policy's `retry_on` names: `http_503`, `timeout`, `connection`, …
     `details` may hold `retry_after_seconds`, the earliest moment that the other side accepts.
+    `is_answer`: who was asked works, and has said no to this very request.
     """
 
     message: str
     kind: str = "error"
     retryable: bool = True
     details: dict[str, Any] = field(default_factory=dict)
+    is_answer: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -33,6 +33,7 @@ KEEPALIVE_SECONDS = 15.0
 BODY_LIMIT = OUTPUT_LIMIT - 64
 DETAILS_LIMIT = 16 * 1024
 RETRYABLE = frozenset({408, 425, 429})
+BARRED = frozenset({401, 403, 407})  # it takes requests of nobody, or not with these credentials
 SAFE_METHODS = frozenset({"GET", "HEAD", "PUT", "DELETE"})
 
 
@@ -139,11 +140,13 @@ def _judged(answer: Answer, accepted: list[int], may_repeat: bool) -> Outcome:
         return Done({"status": answer.status, "body": cleaned(answer.body, BODY_LIMIT)})
     if answer.status >= 500 and answer.status != 503 and not may_repeat:
         return InDoubt(f"The API may have done the work although it says: {_told(answer)}")
+    is_retryable = answer.status in RETRYABLE or answer.status >= 500
     return Failed(
         _told(answer),
         kind=f"http_{answer.status}",
-        retryable=answer.status in RETRYABLE or answer.status >= 500,
+        retryable=is_retryable,
         details=_details(answer),
+        is_answer=400 <= answer.status < 500 and not is_retryable and answer.status not in BARRED,
     )
 
 

@@ -43,6 +43,7 @@ def _failed(failure: tools.ToolFailure) -> Failed:
         kind=failure.kind,
         retryable=failure.retryable,
         details=cleaned(failure.details),
+        is_answer=not failure.retryable,
     )
 
 

@@ -59,8 +59,11 @@ def _assign(task: Task) -> str | None:
 
 
 def _candidates() -> list[selection.Candidate]:
-    loads = {row["agent_id"]: row["current_tasks"] for row in workforce.get_all_agents_status()}
-    return [lanes.candidate(agent, loads[agent.key]) for agent in Agent.objects.order_by("key")]
+    rows = {row["agent_id"]: row for row in workforce.get_all_agents_status()}
+    return [
+        lanes.candidate(agent, rows[agent.key]["current_tasks"], rows[agent.key]["breaker"])
+        for agent in Agent.objects.filter(key__in=rows).order_by("key")
+    ]
 
 
 def _requirement(task: Task) -> selection.Requirement:

@@ -5,10 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+CLOSED, OPEN = "closed", "open"
+
 
 @dataclass(frozen=True, slots=True)
 class Candidate:
-    """An agent as it stands. `load` of `cap` units are taken."""
+    """An agent as it stands. `load` of `cap` units are taken; `breaker` is its breaker's state."""
 
     key: str
     role: str
@@ -16,6 +18,7 @@ class Candidate:
     is_active: bool
     load: int
     cap: int
+    breaker: str = CLOSED
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,7 +57,7 @@ def choose(candidates: Iterable[Candidate], wanted: Requirement) -> Choice:
     reasons: dict[str, str] = {}
     fit = []
     for candidate in candidates:
-        why = unfit(candidate, wanted) or _full(candidate)
+        why = unfit(candidate, wanted) or _barred(candidate) or _full(candidate)
         if why:
             reasons[candidate.key] = why
         else:
@@ -63,6 +66,14 @@ def choose(candidates: Iterable[Candidate], wanted: Requirement) -> Choice:
     for candidate in fit[1:]:
         reasons[candidate.key] = f"more loaded ({candidate.load}/{candidate.cap})"
     return Choice(fit[0].key if fit else None, reasons)
+
+
+def _barred(candidate: Candidate) -> str:
+    """A half-open breaker lends to sessions only: what people drive by hand judges no agent."""
+    if candidate.breaker == CLOSED:
+        return ""
+    is_open = candidate.breaker == OPEN
+    return "breaker open" if is_open else "breaker half-open: one trial at a time"
 
 
 def _full(candidate: Candidate) -> str:

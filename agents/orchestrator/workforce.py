@@ -13,10 +13,10 @@ from django.db.models import Count, Q, Sum
 from agents.executors import EXECUTORS
 from agents.models import Agent, Kind, Role
 from workflows import clock
-from workflows.engine import transitions
+from workflows.engine import breakers, transitions
 from workflows.errors import InvalidDefinition
 from workflows.graph.validation import Problem
-from workflows.models import AgentSlot
+from workflows.models import AgentSlot, Breaker
 from workflows.models.definitions import KEY, KEY_PATTERN
 
 from . import lanes
@@ -30,7 +30,14 @@ FIELDS = (
     "max_concurrent_tasks",
     "status",
     "config",
+    "breaker_failures",
+    "breaker_cooldown_seconds",
 )
+BOUNDS = {
+    "max_concurrent_tasks": (1, 10_000),
+    "breaker_failures": (0, breakers.MOST_FAILURES),
+    "breaker_cooldown_seconds": (1, breakers.LONGEST_COOLDOWN),
+}
 TAKEN = Q(session__isnull=False) | Q(task__isnull=False)  # by running work, or by a reservation
 
 
@@ -57,9 +64,10 @@ def register_agent(
 
 def changed(agent: Agent, *, by: AbstractBaseUser | None, kind: str = "agent.changed") -> None:
     """Record that an agent was added or changed, and let dispatch follow."""
-    lanes.refresh_agent(agent)
+    turned_off = lanes.refresh_agent(agent, by=by)
     transitions.record(
         [
+            *turned_off,
             transitions.Entry(
                 kind=kind,
                 entity_type="agent",
@@ -72,8 +80,10 @@ def changed(agent: Agent, *, by: AbstractBaseUser | None, kind: str = "agent.cha
                     "capabilities": agent.capabilities,
                     "max_concurrent_tasks": agent.max_concurrent_tasks,
                     "status": agent.status,
+                    "breaker_failures": agent.breaker_failures,
+                    "breaker_cooldown_seconds": agent.breaker_cooldown_seconds,
                 },
-            )
+            ),
         ]
     )
     transitions.doorbell([], "agents", work=True)
@@ -94,9 +104,10 @@ def problems(key: str, values: Mapping[str, Any]) -> list[Problem]:
         if name in values and values[name] not in known:
             expected = ", ".join(known)
             found.append(Problem(key, name, f"“{values[name]}” is none of {expected}."))
-    cap = values.get("max_concurrent_tasks", 1)
-    if not isinstance(cap, int) or isinstance(cap, bool) or not 1 <= cap <= 10_000:
-        found.append(Problem(key, "max_concurrent_tasks", f"{cap!r}; expected 1 to 10000."))
+    for name, (least, most) in BOUNDS.items():
+        number = values.get(name, least)
+        if not isinstance(number, int) or isinstance(number, bool) or not least <= number <= most:
+            found.append(Problem(key, name, f"{number!r}; expected {least} to {most}."))
     capabilities = values.get("capabilities", [])
     if not _is_list_of_words(capabilities):
         found.append(Problem(key, "capabilities", "A list of words was expected."))
@@ -116,8 +127,12 @@ def get_agent_load(agent_id: str) -> dict[str, Any]:
 
 
 def get_all_agents_status() -> list[dict[str, Any]]:
-    """The load of every agent, in the order of their keys."""
-    return _loads(Agent.objects.order_by("key"))
+    """The load of every agent and the state of its breaker, in the order of their keys."""
+    states = dict(Breaker.objects.values_list("agent_key", "state"))
+    return [
+        {**load, "breaker": states.get(load["agent_id"], Breaker.State.CLOSED.value)}
+        for load in _loads(Agent.objects.order_by("key"))
+    ]
 
 
 def _loads(agents: Iterable[Agent]) -> list[dict[str, Any]]:

@@ -8,15 +8,20 @@ from typing import Any
 from django.conf import settings
 from django.http import Http404, HttpRequest, HttpResponse, JsonResponse
 from django.shortcuts import render
-from django.views.decorators.http import require_safe
+from django.urls import reverse
+from django.utils.translation import gettext as _
+from django.views.decorators.http import require_http_methods, require_safe
 
 from agents import orchestrator
 from agents.models import Agent
 from workflows import access, clock
-from workflows.models import Assignment, Task
+from workflows.errors import WrongState
+from workflows.models import Assignment, Breaker, Task
 from workflows.views import paging
+from workflows.views.asking import Question, ask, done, reason
+from workflows.views.refusals import answered
 
-SEE = "agents.view_agent"
+SEE = access.SEE_AGENTS
 ATTEMPTS_SHOWN = 20
 LIST_SIZE = 25
 
@@ -41,7 +46,8 @@ def agent(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     page = paging.page(Assignment.objects.filter(agent_key=key), request.GET, LIST_SIZE)
     context = {
-        "row": _row(one, orchestrator.get_agent_load(key)),
+        "row": _row(one, orchestrator.get_agent_load(key), orchestrator.get_breaker(key)),
+        "may_close": request.user.has_perm(access.CLOSE_BREAKER),
         "page": page,
         "names": _task_names([given.task_id for given in page.rows]),
     }
@@ -78,12 +84,40 @@ def agent_choices(request: HttpRequest) -> JsonResponse:
     return JsonResponse({"agents": told})
 
 
+@require_http_methods(["GET", "HEAD", "POST"])
+@access.requires(access.CLOSE_BREAKER)
+@answered
+def breaker_close(request: HttpRequest, key: str) -> HttpResponse:
+    """Ask, then close the breaker of an agent."""
+    one = Agent.objects.filter(key=key).first()
+    if one is None:
+        raise Http404
+    back = reverse("agent", args=[key])
+    if request.method == "POST":
+        orchestrator.reset_breaker(key, by=access.person(request), reason=reason(request))
+        message = f"{one}: {_('The breaker is closed.')}"
+        return done(request, message, back, {"topics": ["agents", "breakers"]})
+    if orchestrator.get_breaker(key)["state"] == Breaker.State.CLOSED:
+        raise WrongState(_("The breaker of this agent is closed."))
+    lines = (
+        _("Steps that wait for this agent start at once, as many as it may run at a time."),
+        _("Its failures are forgotten: as many as before open the breaker again."),
+        _("Do it when what was wrong is mended; otherwise the trial comes by itself."),
+    )
+    title, button = _("Close the breaker of this agent?"), _("Close breaker")
+    return ask(request, Question(title, lines, button, "plug-zap", str(one), back))
+
+
 def _rows() -> list[dict[str, Any]]:
     loads = {load["agent_id"]: load for load in orchestrator.get_all_agents_status()}
-    return [_row(one, loads.get(one.key, {})) for one in Agent.objects.order_by("name")]
+    return [
+        _row(one, load, {"state": load.get("breaker")})
+        for one in Agent.objects.order_by("name")
+        for load in (loads.get(one.key, {}),)
+    ]
 
 
-def _row(one: Agent, load: dict[str, Any]) -> dict[str, Any]:
+def _row(one: Agent, load: dict[str, Any], breaker: dict[str, Any]) -> dict[str, Any]:
     silent = clock.now() - one.last_heartbeat if one.last_heartbeat else None
     is_silent = silent is None or silent > timedelta(seconds=settings.LEASE_SECONDS)
     return {
@@ -92,6 +126,7 @@ def _row(one: Agent, load: dict[str, Any]) -> dict[str, Any]:
         "cap": one.max_concurrent_tasks,
         "total": load.get("total_assigned", 0),
         "is_silent": is_silent and one.status == Agent.Status.ACTIVE,
+        "breaker": breaker,
     }
 
 

@@ -2,9 +2,11 @@ from __future__ import annotations
 
 import pytest
 
-from agents import orchestrator
+from agents import orchestrator, runner
 from tests.api.conftest import Program, limited
-from tests.factories import make_agent
+from tests.factories import chain, make_agent, register
+from workflows import engine
+from workflows.models import AuditEvent, Breaker
 
 pytestmark = pytest.mark.django_db(transaction=True)
 
@@ -44,3 +46,42 @@ def test_strangers_and_tokens_without_the_scope_see_no_agents(
         assert stranger.get(path).status == 403
         assert limited(operator, "start", "operate", "decide").get(path).status == 403
         assert limited(operator, "agents").get(path).status == 200
+
+
+def test_a_breaker_is_read_and_closed_with_a_reason(operator: Program) -> None:
+    opened()
+    told = operator.get("agents/echo").body["breaker"]
+    assert (told["state"], told["failures"], told["opens_after"]) == ("open", 2, 2)
+    assert told["last_error"] == "It broke."
+    assert told["since"] < told["trial_at"]
+    answer = operator.post("agents/echo/breaker/reset", {"reason": "mended"})
+    assert (answer.status, answer.body["breaker"]["state"]) == (200, "closed")
+    row = AuditEvent.objects.get(kind="agent.breaker_closed")
+    assert (row.actor, row.data["reason"], row.data["token"]) == (
+        "user:ada",
+        "mended",
+        operator.text[:12],
+    )
+    again = operator.post("agents/echo/breaker/reset")
+    assert (again.status, again.body["type"]) == (409, "urn:signalbox:problem:wrong-state")
+    unknown = operator.post("agents/nobody/breaker/reset")
+    assert (unknown.status, unknown.body["type"]) == (404, "urn:signalbox:problem:unknown-agent")
+    wrong = operator.post("agents/echo/breaker/reset", {"reason": 7})
+    assert (wrong.status, wrong.body["errors"][0]["field"]) == (422, "body.reason")
+
+
+def test_who_may_not_close_a_breaker_is_refused(
+    operator: Program, auditor: Program, stranger: Program
+) -> None:
+    opened()
+    for program in (auditor, stranger, limited(operator, "read", "agents")):
+        assert program.post("agents/echo/breaker/reset").status == 403
+    assert Breaker.objects.get().state == "open"
+
+
+def opened() -> None:
+    make_agent(tool="tests.fail", breaker_failures=2)
+    register(*chain("a"))
+    for _ in range(2):
+        engine.start_workflow("flow")
+    runner.drain()

@@ -13,7 +13,7 @@ from workflows.models import Scope
 
 pytestmark = pytest.mark.django_db(transaction=True)
 OPERATIONS = [pytest.param(operation, door, id=name) for name, operation, door in api.declared()]
-PERMISSIONS = {*access.ANY_ROLE, "agents.view_agent"}
+PERMISSIONS = {*access.ANY_ROLE, access.SEE_AGENTS, access.CLOSE_BREAKER}
 READS = {Scope.READ, Scope.DECIDE, Scope.AGENTS}
 
 

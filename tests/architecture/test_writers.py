@@ -12,6 +12,7 @@ PROJECT = Path(workflows.__file__).parent.parent
 WRITER = "workflows/engine/transitions.py"
 EXCEPTIONS = {
     "workflows/engine/approvals.py": "an approval's state is open or decided, not the machine's",
+    "workflows/engine/breakers.py": "a breaker is closed, open or half-open, not the machine's",
     "workflows/engine/decisions.py": "an approval's state is open or decided, not the machine's",
     "workflows/views/timeline.py": "a bar of the time line, which is drawn and never stored",
 }

@@ -29,7 +29,8 @@ def test_an_agent_is_registered(register_agent: Callable[..., Ran]) -> None:
     assert ran.document == {
         "agent_id": "a_1", "created": True, "name": "Echo", "description": "", "role": "reviewer",
         "kind": "python", "capabilities": ["read", "judge"], "max_concurrent_tasks": 4,
-        "status": "active", "config": {"tool": "tests.echo"},
+        "status": "active", "config": {"tool": "tests.echo"}, "breaker_failures": 5,
+        "breaker_cooldown_seconds": 30,
     }  # fmt: skip
     assert AgentSlot.objects.filter(agent_key="a_1").count() == 4
     assert AuditEvent.objects.get(entity_id="a_1").kind == "agent.registered"

@@ -30,6 +30,7 @@ def test_a_passing_trouble_is_worth_another_try(server, call, status):
     outcome = run("http", call({"url": server.answers("/", f"{status} Trouble")}))
     assert isinstance(outcome, Failed)
     assert (outcome.kind, outcome.retryable) == (f"http_{status}", True)
+    assert not outcome.is_answer
 
 
 @pytest.mark.parametrize("status", [302, 400, 401, 403, 404, 409, 422, 423])
@@ -37,6 +38,7 @@ def test_a_refusal_is_not_repeated(server, call, status):
     outcome = run("http", call({"url": server.answers("/", f"{status} No")}))
     assert isinstance(outcome, Failed)
     assert (outcome.kind, outcome.retryable) == (f"http_{status}", False)
+    assert outcome.is_answer == (status in (400, 404, 409, 422, 423)), "it works, and says no"
 
 
 def test_a_refusal_tells_the_apis_own_sentence(server, call):

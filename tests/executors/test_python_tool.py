@@ -35,7 +35,7 @@ def test_a_tool_tells_its_failure_in_its_own_words(tool, call):
         raise tools.ToolFailure("Two things are wrong.", details={"problems": ["a", "b"]})
 
     assert outcome_of(call) == Failed(
-        "Two things are wrong.", "tool_failure", False, {"problems": ["a", "b"]}
+        "Two things are wrong.", "tool_failure", False, {"problems": ["a", "b"]}, is_answer=True
     )
 
 

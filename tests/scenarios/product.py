@@ -104,7 +104,7 @@ class Product:
 
     def start_all(self, workflow: str, given: list[dict[str, Any]]) -> list[int]:
         """Starts many executions from one process; their numbers."""
-        return [int(number) for number in self._python(START.format(workflow, given)).split()]
+        return [int(number) for number in self.run_python(START.format(workflow, given)).split()]
 
     def database_restarts(self) -> int:
         """How often the supervisor has found PostgreSQL gone and started it again."""
@@ -112,7 +112,7 @@ class Product:
 
     def violations(self) -> str:
         """Every promise that the database breaks, a line each: states, counters, slots, audit."""
-        return self._python(SOUND)
+        return self.run_python(SOUND)
 
     def told_by(self, module: str) -> Any:
         """What a module prints last, as JSON, when it is run as a program beside the product."""
@@ -145,7 +145,7 @@ class Product:
         wait_for_end(everything)
         assert not server.is_running(place.find(self.data)), "PostgreSQL still runs"
 
-    def _python(self, code: str) -> str:
+    def run_python(self, code: str) -> str:
         """What a program beside the product prints."""
         done = subprocess.run(
             [sys.executable, "-c", f"import django; django.setup(); {code}"],

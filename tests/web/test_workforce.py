@@ -54,7 +54,7 @@ def test_the_list_costs_the_same_whatever_it_shows(
 ) -> None:
     for key in ("a", "b"):
         make_agent(key)
-        with django_assert_num_queries(7):
+        with django_assert_num_queries(8):
             page(operator, "/agents/")
 
 

@@ -10,7 +10,7 @@ from django.db import transaction
 
 from workflows.errors import InvalidExpression
 from workflows.graph import routing
-from workflows.graph.retry import IN_DOUBT
+from workflows.graph.retry import IN_DOUBT, TIMEOUT
 from workflows.models import AuditEvent, State, Task
 from workflows.models.runs import task_id
 
@@ -46,11 +46,13 @@ def unreported(task: Task, error: str, kind: str) -> Broken:
     """How an attempt ends of which its agent has not said what came of it.
 
     Repeatable work is broken and may be tried again; other work is in doubt, for it may be done.
+    Only its time limit says that the agent failed: its worker may be lost for any reason.
     """
+    answered = False if kind == TIMEOUT else None
     if task.is_repeatable or task.session is None:
-        return Broken(error, kind, by=transitions.SYSTEM)
+        return Broken(error, kind, by=transitions.SYSTEM, answered=answered)
     text = f"{error} It may or may not have been done."
-    return Broken(text, IN_DOUBT, is_retryable=False, by=transitions.SYSTEM)
+    return Broken(text, IN_DOUBT, is_retryable=False, by=transitions.SYSTEM, answered=answered)
 
 
 def exchange(
@@ -156,7 +158,8 @@ def _left(work: Work, result: Completed) -> dict[str, Any]:
     try:
         step = routing.leave(graph, work.position, result.output, work.variables)
     except InvalidExpression as error:
-        broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
+        kind = "expression"
+        broken = Broken(str(error), kind, is_retryable=False, by=result.by, answered=True)
         return failed(work, broken, again=False)
     told = transitions.signed({"reason": result.reason} if result.reason else {})
     told |= graphs.way(graph, work.position, step.targets)

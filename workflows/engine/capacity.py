@@ -1,24 +1,37 @@
-"""What keeps a ready task from an agent: nobody fits, or everybody who fits is busy."""
+"""What keeps a ready task from an agent: nobody fits, or all who fit are busy or keep failing."""
 
 from __future__ import annotations
 
+from collections import defaultdict
 from collections.abc import Sequence
 from dataclasses import dataclass
+from datetime import datetime
 
+from django.db.models import Q
+from django.utils.formats import date_format
+from django.utils.timezone import localtime
 from django.utils.translation import gettext as _
+from django.utils.translation import ngettext
 
-from workflows.models import AgentSlot, Lane, LaneMember, State, Task
+from workflows import clock
+from workflows.models import AgentSlot, Breaker, Lane, LaneMember, State, Task
 
 NAMED = 5  # agents, or tasks, that a sentence names
+ERROR_SHOWN = 160  # characters
 
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """Why nobody can take the tasks of a lane now; `is_full`: somebody will."""
+    """Why nobody can take the tasks of a lane now; `is_full`: somebody will.
+
+    `breaker`: the agent whose breaker holds them up; `due`: when it lets a trial through.
+    """
 
     text: str
     detail: str
     is_full: bool
+    breaker: str = ""
+    due: datetime | None = None
 
 
 class Lanes:
@@ -35,14 +48,77 @@ class Lanes:
 
 
 def _hold(lane: int) -> Hold | None:
-    keys = list(LaneMember.objects.filter(lane=lane).values_list("agent_key", flat=True))
+    keys: dict[str, list[str]] = defaultdict(list)
+    for key, state in LaneMember.objects.filter(lane=lane).values_list("agent_key", "breaker"):
+        keys[state].append(key)
     if not keys:
         return _nobody(Lane.objects.filter(pk=lane).first())
-    units = AgentSlot.objects.filter(agent_key__in=keys, is_retired=False)
+    working, on_trial = keys[Breaker.State.CLOSED], keys[Breaker.State.HALF_OPEN]
+    lent = Q(agent_key__in=working) | Q(agent_key__in=on_trial, is_trial=True)
+    units = AgentSlot.objects.filter(lent, is_retired=False)
     if units.filter(task__isnull=True, session__isnull=True).exists():
         return None
-    text = _("all its agents (%(agents)s) are at their limit.") % {"agents": ", ".join(keys)}
-    return Hold(text, _busy_with(keys), is_full=True)
+    if not working:
+        return _kept_off([*on_trial, *keys[Breaker.State.OPEN]])
+    text = _("all its agents (%(agents)s) are at their limit.") % {"agents": ", ".join(working)}
+    return Hold(text, _busy_with(working), is_full=True)
+
+
+def _kept_off(keys: Sequence[str]) -> Hold:
+    """All who fit have failed again and again: the first trial is told, and who else waits."""
+    found = list(Breaker.objects.filter(agent_key__in=keys).order_by("trial_at", "agent_key"))
+    on_trial = [one for one in found if one.state == Breaker.State.HALF_OPEN]
+    told = (on_trial or found)[0]
+    others = [one.agent_key for one in found if one is not told]
+    detail = ""
+    if others:
+        detail = _("Breakers that are not closed either: %(agents)s.") % {
+            "agents": ", ".join(others[:NAMED]) + ("…" if len(others) > NAMED else "")
+        }
+    text = _trial(told) if on_trial else _open(told)
+    return Hold(text, detail, is_full=False, breaker=told.agent_key, due=told.trial_at)
+
+
+def _open(breaker: Breaker) -> str:
+    told = ngettext(
+        "the breaker of %(agent)s is open since %(since)s after %(count)s failure"
+        " (last: %(error)s); a trial follows at %(trial)s.",
+        "the breaker of %(agent)s is open since %(since)s after %(count)s failures"
+        " (last: %(error)s); a trial follows at %(trial)s.",
+        breaker.failures,
+    )
+    return told % {
+        "agent": breaker.agent_key,
+        "since": _at(breaker.changed_at),
+        "count": breaker.failures,
+        "error": _short(breaker.last_error),
+        "trial": _at(breaker.trial_at),
+    }
+
+
+def _trial(breaker: Breaker) -> str:
+    told = _(
+        "the breaker of %(agent)s is half-open since %(since)s: one step is tried at a time"
+        " (last failure: %(error)s)."
+    )
+    return told % {
+        "agent": breaker.agent_key,
+        "since": _at(breaker.changed_at),
+        "error": _short(breaker.last_error),
+    }
+
+
+def _at(moment: datetime | None) -> str:
+    """The time of day, with the date when it is another day's."""
+    if moment is None:
+        return "—"
+    is_today = localtime(moment).date() == localtime(clock.now()).date()
+    return date_format(localtime(moment), "H:i:s" if is_today else "Y-m-d H:i:s")
+
+
+def _short(error: str) -> str:
+    text = " ".join(error.split()).rstrip(".") or "—"
+    return text if len(text) <= ERROR_SHOWN else text[: ERROR_SHOWN - 1] + "…"
 
 
 def _busy_with(keys: Sequence[str]) -> str:

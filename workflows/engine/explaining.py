@@ -36,6 +36,7 @@ class Cause(StrEnum):
     RESERVED = "reserved"
     NO_AGENT = "no_agent"
     CAP = "cap"
+    BREAKER = "breaker"  # all who could do it have failed again and again
     QUEUED = "queued"
 
 
@@ -44,7 +45,8 @@ class Explanation:
     """A sentence; `due` is when it ends by itself, or is to be done by and `is_overdue` if it is
     not; `actions` are verbs that would end it now.
 
-    Actions: retry, skip, complete, activate, cancel, resume, decide, see_agents.
+    Actions: retry, skip, complete, activate, cancel, resume, decide, see_agents, close_breaker.
+    `agent`: whose breaker it is.
     """
 
     cause: Cause
@@ -54,6 +56,7 @@ class Explanation:
     is_overdue: bool = False
     actions: tuple[str, ...] = ()
     approval: Approval | None = None
+    agent: str = ""
 
 
 @dataclass(frozen=True)
@@ -302,6 +305,11 @@ def _due(task: Task, now: Surroundings) -> Explanation:
         text = _("“%(task)s” is next: a worker picks it up.") % {"task": task.name}
         return Explanation(Cause.QUEUED, text, actions=("skip",))
     text = _("“%(task)s” cannot start: %(why)s") % {"task": task.name, "why": hold.text}
+    if hold.breaker:
+        verbs = ("close_breaker", "see_agents", "skip")
+        return Explanation(
+            Cause.BREAKER, text, hold.detail, hold.due, actions=verbs, agent=hold.breaker
+        )
     cause = Cause.CAP if hold.is_full else Cause.NO_AGENT
     return Explanation(cause, text, hold.detail, actions=("see_agents", "skip"))
 

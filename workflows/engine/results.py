@@ -29,13 +29,18 @@ class Completed:
 
 @dataclass(frozen=True, slots=True)
 class Broken:
-    """The attempt failed. `retry_after` (seconds) is the least delay its cause asked for."""
+    """The attempt failed. `retry_after` (seconds) is the least delay its cause asked for.
+
+    `answered` is what it says of the agent, for its breaker: False when the agent failed, True when
+    it works and has said that this cannot be done, None when it says nothing of the agent.
+    """
 
     error: str
     kind: str = "error"
     is_retryable: bool = True
     retry_after: float = 0.0
     by: str | None = None
+    answered: bool | None = None
     details: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -92,6 +97,7 @@ def failed(work: Work, result: Broken, *, again: bool, **data: Any) -> dict[str,
         "delay": delay,
         "actor": result.by,
         "data": transitions.signed(data) or None,
+        "answered": result.answered,
     }
 
 

@@ -8,12 +8,14 @@ from django.db import connection, transaction
 from django.db.models import F
 
 from workflows import clock
+from workflows.graph.retry import TIMEOUT
 from workflows.graph.shape import WORK
 from workflows.models import Execution, State, Task, Timer
 
 from . import (
     advancing,
     approvals,
+    breakers,
     buffering,
     claiming,
     executions,
@@ -31,11 +33,12 @@ BATCH = 500
 def fire_due() -> int:
     """Fire what is due: retries in one statement, each timeout in its own transaction.
 
-    Schedules too, and what waits in the outbox of triggers. Messages that nobody has waited for in
-    time are forgotten.
+    Schedules too, what waits in the outbox of triggers, and trials of agents whose breakers are
+    open. Messages that nobody has waited for in time are forgotten.
     """
     started = schedules.fire_due() + firing.fire_waiting()
     buffering.expire()
+    started += breakers.begin_trials()
     with transaction.atomic():
         retried = transitions.fire_retries(BATCH)
         if retried:
@@ -80,7 +83,7 @@ def _time_out_task(timer: Timer) -> None:
     if task is None:
         return
     error = f"No result within {task.timeout_seconds} seconds."
-    broken = advancing.unreported(task, error, "timeout")
+    broken = advancing.unreported(task, error, TIMEOUT)
     advancing.report(task.session, [(claiming.in_hand(task), broken)])
     transitions.doorbell([timer.execution_id], work=True)
 

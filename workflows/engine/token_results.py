@@ -123,7 +123,8 @@ def _left(run: Run, work: Work, result: Completed) -> dict[str, Any]:
     try:
         moved = _onwards(run, work, seq, result)
     except InvalidExpression as error:
-        broken = Broken(str(error), "expression", is_retryable=False, by=result.by)
+        kind = "expression"
+        broken = Broken(str(error), kind, is_retryable=False, by=result.by, answered=True)
         return _broken(run, work, broken)
     for move in moved:
         if isinstance(move, moves.Completed) and move.seq == seq:

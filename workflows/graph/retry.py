@@ -8,6 +8,7 @@ from typing import Any
 MAX_ATTEMPTS = 1000
 LOST = "lost"
 IN_DOUBT = "in_doubt"
+TIMEOUT = "timeout"
 
 
 @dataclass(frozen=True, slots=True)

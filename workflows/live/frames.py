@@ -7,7 +7,7 @@ import re
 from dataclasses import dataclass, field
 
 RETRY_MILLISECONDS = 1000
-TOPICS = ("agents", "workflows", "approvals", "triggers", "batches")
+TOPICS = ("agents", "workflows", "approvals", "triggers", "batches", "breakers")
 HEARTBEAT = b": still here\n\n"
 GREETING = f"retry: {RETRY_MILLISECONDS}\n\n".encode()
 _WORD = re.compile(r"[a-z_]{1,40}\Z")

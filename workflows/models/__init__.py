@@ -5,7 +5,7 @@ from .checkpoints import AuditCheckpoint
 from .decision_tables import DecisionFile, DecisionTable, DecisionVersion
 from .definitions import TaskDefinition, Version, Workflow
 from .diagrams import LARGEST_DIAGRAM, Diagram, VersionDiagram
-from .dispatch import AgentSlot, Assignment, Lane, LaneMember, QueuePulse, Session
+from .dispatch import AgentSlot, Assignment, Breaker, Lane, LaneMember, QueuePulse, Session
 from .forms import Form, FormVersion
 from .messages import BufferedMessage, Delivery, Subscription
 from .runs import Execution, Task, Timer
@@ -26,6 +26,7 @@ __all__ = [
     "AuditHead",
     "Batch",
     "BatchItem",
+    "Breaker",
     "BufferedMessage",
     "Decision",
     "DecisionFile",

@@ -26,6 +26,7 @@ COLOURS = {
     Cause.APPROVAL: State.PAUSED,
     Cause.NO_AGENT: State.PAUSED,
     Cause.CAP: State.PAUSED,
+    Cause.BREAKER: State.PAUSED,
     Cause.EVENT: State.PAUSED,
     Cause.CHOICE: State.PAUSED,
 }
@@ -37,7 +38,8 @@ class Told:
     """A sentence in the colour of `state`; `due` counts down until it `is_overdue`; `url` leads to
     what helps.
 
-    `doubt`: the task of which somebody has to say whether it was done.
+    `doubt`: the task of which somebody has to say whether it was done. `breaker` leads to the
+    question whether a breaker is to be closed.
     """
 
     state: str
@@ -48,6 +50,7 @@ class Told:
     url: str = ""
     label: str = ""
     doubt: Task | None = None
+    breaker: str = ""
 
 
 def explained(now: Surroundings, events: Sequence[AuditEvent], user: Any) -> Told:
@@ -117,7 +120,7 @@ def _going_on(now: Surroundings, user: Any) -> Told:
 def _blocked(ready: Sequence[Task], now: Surroundings) -> Explanation | None:
     """Said only when no agent can take any of the ready tasks."""
     found = [explaining.explained(task, now) for task in ready[:5]]
-    is_held = all(one.cause in (Cause.NO_AGENT, Cause.CAP) for one in found)
+    is_held = all(one.cause in (Cause.NO_AGENT, Cause.CAP, Cause.BREAKER) for one in found)
     return found[0] if is_held else None
 
 
@@ -141,6 +144,11 @@ def _urgency(one: Approval) -> tuple[bool, datetime, int]:
 
 def _told(one: Explanation, user: Any) -> Told:
     state = COLOURS.get(one.cause, State.PENDING)
+    if one.agent and user.has_perm(access.SEE_AGENTS):
+        url, label = reverse("agent", args=[one.agent]), _("See the agent")
+        may = user.has_perm(access.CLOSE_BREAKER)
+        breaker = reverse("breaker_close", args=[one.agent]) if may else ""
+        return Told(state, one.text, one.detail, one.due, url, label, breaker=breaker)
     if "see_agents" in one.actions and user.has_perm(access.SEE):
         url, label = reverse("agents"), _("See agents")
         return Told(state, one.text, one.detail, one.due, one.is_overdue, url, label)

@@ -28,6 +28,19 @@ class Command(DocumentCommand):
         parser.add_argument("--max-concurrent", dest="max_concurrent_tasks", type=int, metavar="N")
         parser.add_argument("--status", choices=Agent.Status.values, help="active unless given")
         parser.add_argument(
+            "--breaker-failures",
+            type=int,
+            metavar="N",
+            help="failures in a row that open its breaker; 0 turns it off; 5 unless given",
+        )
+        parser.add_argument(
+            "--breaker-cooldown",
+            dest="breaker_cooldown_seconds",
+            type=int,
+            metavar="SECONDS",
+            help="until a trial; 30 unless given",
+        )
+        parser.add_argument(
             "--config",
             metavar="JSON|@FILE",
             help='{"tool": …} for python; {"url": …, "method": …} for http',

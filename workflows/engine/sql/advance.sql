@@ -38,6 +38,10 @@ BEGIN
     IF v_given IS NOT NULL THEN
         s := workflows_settle(p_session, v_given);
         v_entries := s.entries;
+        IF cardinality(s.freed) > 0 AND (p_outcomes @> '[{"answered": false}]'
+                OR EXISTS (SELECT FROM workflows_breaker b WHERE b.failures > 0)) THEN
+            v_entries := v_entries || workflows_judge(p_outcomes, s.done, s.freed);
+        END IF;
         IF cardinality(s.done) > 0 THEN
             v_opened := workflows_open(v_given, s.done);
             SELECT e.ended, e.states, e.entries INTO v_ended, v_states, v_more

@@ -1,5 +1,6 @@
 -- Makes the slots that a session holds match its running tasks after an exchange: p_freed agents gave
--- a unit back, p_lent agents lend one (an entry per task), p_slots are free slots newly taken.
+-- a unit back, p_lent agents lend one (an entry per task), p_slots are free slots newly taken. A trial
+-- slot is given back last: what else the agent still runs must not end before it on its unit.
 CREATE OR REPLACE FUNCTION workflows_hold(
     p_session bigint, p_freed text[], p_lent text[], p_slots bigint[])
 RETURNS void LANGUAGE plpgsql AS $$
@@ -21,7 +22,7 @@ BEGIN
         ) AS surplus CROSS JOIN LATERAL (
             SELECT a.id FROM workflows_agentslot a
             WHERE a.agent_key = surplus.agent AND a.session = p_session
-            ORDER BY a.is_retired DESC, a.id LIMIT greatest(surplus.n, 0) FOR NO KEY UPDATE
+            ORDER BY a.is_retired DESC, a.is_trial, a.id LIMIT greatest(surplus.n, 0) FOR NO KEY UPDATE
         ) AS r;
         IF v_surplus IS NOT NULL THEN
             UPDATE workflows_agentslot s SET session = NULL WHERE s.id = ANY (v_surplus);

@@ -6,7 +6,8 @@
 --
 -- A running task of a session stands on one slot of its agent that the session holds, so a cap cannot
 -- be exceeded; while work flows, units pass from step to step and no slot is written. It skips what
--- others hold (slots, tasks, audit heads) and therefore never waits.
+-- others hold (slots, tasks, audit heads) and therefore never waits. An agent whose breaker is open is
+-- lent nothing; while it is half-open, only its trial slot is lent.
 CREATE OR REPLACE FUNCTION workflows_lend(
     p_session bigint, p_want integer, p_opened bigint[], p_freed text[],
     OUT taken bigint[], OUT entries workflows_audit_entry[])
@@ -83,12 +84,16 @@ BEGIN
             GROUP BY w.lane
         ),
         members AS MATERIALIZED (
-            SELECT m.lane_id AS lane, m.agent_key, m.capacity, m.is_repeatable, w.n
+            SELECT m.lane_id AS lane, m.agent_key, m.capacity, m.is_repeatable, m.breaker, w.n
             FROM wanted w JOIN workflows_lanemember m ON m.lane_id = w.lane
         ),
         loads AS MATERIALIZED (
-            SELECT a.agent_key, a.n, s.busy - f.n AS busy, greatest(f.n - s.retired, 0) AS spare
-            FROM (SELECT m.agent_key, sum(m.n) AS n FROM members m GROUP BY m.agent_key) AS a
+            SELECT a.agent_key, a.breaker, a.n, s.busy - f.n AS busy,
+                CASE WHEN a.breaker = 'closed' THEN greatest(f.n - s.retired, 0) ELSE 0 END AS spare
+            FROM (
+                SELECT m.agent_key, m.breaker, sum(m.n) AS n FROM members m
+                GROUP BY m.agent_key, m.breaker
+            ) AS a
             CROSS JOIN LATERAL (
                 SELECT count(*) FROM unnest(p_freed) AS f(agent) WHERE f.agent = a.agent_key
             ) AS f(n)
@@ -112,6 +117,7 @@ BEGIN
                     SELECT f.id FROM workflows_agentslot f
                     WHERE f.agent_key = l.agent_key AND f.session IS NULL AND f.task IS NULL
                         AND NOT f.is_retired
+                        AND (l.breaker = 'closed' OR l.breaker = 'half_open' AND f.is_trial)
                     ORDER BY f.id LIMIT greatest(l.n - l.spare, 0) FOR NO KEY UPDATE SKIP LOCKED
                 ) AS f
             ) AS s
@@ -129,8 +135,14 @@ BEGIN
             array_agg(o.slot ORDER BY o.lane, o.ratio, o.agent_key),
             array_agg(o.is_repeatable ORDER BY o.lane, o.ratio, o.agent_key),
             (SELECT jsonb_object_agg(k.lane, k.list || n.rejected) FROM (
-                SELECT m.lane, jsonb_agg(jsonb_build_object('agent', m.agent_key, 'load', l.busy,
-                    'cap', m.capacity) ORDER BY m.agent_key) AS list
+                SELECT m.lane, jsonb_agg(CASE m.breaker
+                    WHEN 'closed' THEN jsonb_build_object('agent', m.agent_key, 'load', l.busy,
+                        'cap', m.capacity)
+                    WHEN 'open' THEN jsonb_build_object('agent', m.agent_key, 'reason',
+                        'breaker open')
+                    ELSE jsonb_build_object('agent', m.agent_key, 'load', l.busy, 'cap', m.capacity,
+                        'reason', 'breaker half-open: one trial at a time')
+                    END ORDER BY m.agent_key) AS list
                 FROM members m JOIN loads l ON l.agent_key = m.agent_key GROUP BY m.lane
             ) AS k JOIN workflows_lane n ON n.id = k.lane)
         INTO u_lanes, u_ids, u_agents, u_slots, u_repeatable, v_candidates FROM offers o;
