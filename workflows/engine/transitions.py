@@ -7,7 +7,7 @@ timer's move is the ORM under the execution's lock. docs/architecture.md has the
 from __future__ import annotations
 
 import json
-from collections import defaultdict
+from collections import Counter, defaultdict
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from contextvars import ContextVar
@@ -296,12 +296,13 @@ def let_go(tasks: Iterable[Task]) -> None:
     """Give back the capacity that tasks stand on which are taken from whoever runs them."""
     chosen = list(tasks)
     AgentSlot.objects.filter(task__in=[task.pk for task in chosen]).update(task=None)
-    held: dict[int, list[str]] = defaultdict(list)
+    held: dict[int, Counter[str]] = defaultdict(Counter)
     for task in chosen:
-        if task.session is not None:
-            held[task.session].append(task.agent_key)
-    for session_id, agents in sorted(held.items()):
-        _call("SELECT workflows_hold(%s, %s, '{}', '{}')", [session_id, agents])
+        if task.session is not None and task.agent_key:
+            held[task.session][task.agent_key] += 1
+    for session_id, units in sorted(held.items()):
+        given = [session_id, list(units), list(units.values())]
+        _call("SELECT workflows_hold(%s, %s::text[], %s::integer[], '{}', '{}')", given)
 
 
 def fire_retries(limit: int) -> list[int]:

@@ -18,6 +18,7 @@ FILES = (
     "open",
     "end",
     "hold",
+    "choose",
     "take",
     "lend",
     "advance",

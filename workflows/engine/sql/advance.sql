@@ -13,16 +13,13 @@ LANGUAGE plpgsql
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    v_given workflows_outcome[];
-    v_executions bigint[];
-    v_opened bigint[] := '{}';
     v_ended bigint[]; v_states text[];
     v_taken bigint[];
     v_entries workflows_audit_entry[];
     v_more workflows_audit_entry[];
     s workflows_settled;
+    o record;
 BEGIN
-    s.freed := '{}';
     IF p_want > 0 THEN
         -- Nobody takes this session's work back while it is lent more; once taken back, it gets none.
         PERFORM 1 FROM workflows_session l WHERE l.id = p_session FOR KEY SHARE;
@@ -33,35 +30,38 @@ BEGIN
                 NULL::text, NULL::text, NULL::jsonb, NULL::jsonb, NULL::integer;
         END IF;
     END IF;
-    SELECT array_agg(g), array_agg(DISTINCT g.id >> 20) INTO v_given, v_executions
-    FROM jsonb_populate_recordset(NULL::workflows_outcome, p_outcomes) AS g;
-    IF v_given IS NOT NULL THEN
-        s := workflows_settle(p_session, v_given);
+    IF p_outcomes <> '[]' THEN
+        s := workflows_settle(p_session, p_outcomes);
         v_entries := s.entries;
         IF cardinality(s.freed) > 0 AND (p_outcomes @> '[{"answered": false}]'
                 OR EXISTS (SELECT FROM workflows_breaker b WHERE b.failures > 0)) THEN
             v_entries := v_entries || workflows_judge(p_outcomes, s.done, s.freed);
         END IF;
-        IF cardinality(s.done) > 0 THEN
-            v_opened := workflows_open(v_given, s.done);
+    END IF;
+    IF cardinality(s.done) > 0 THEN
+        SELECT * INTO o FROM workflows_open(s.given, s.done);
+        IF o.lessened IS NOT NULL OR s.has_failed THEN  -- only they may have come to their end
             SELECT e.ended, e.states, e.entries INTO v_ended, v_states, v_more
-            FROM workflows_end(v_executions, ARRAY(
-                SELECT g.id >> 20 FROM unnest(v_given) g
-                WHERE g.id = ANY (s.done) AND g."to" = 'failed')) AS e;
+            FROM workflows_end(s.executions, ARRAY(
+                SELECT g.id >> 20 FROM unnest(s.given) g
+                WHERE s.has_failed AND g.id = ANY (s.done) AND g."to" = 'failed')) AS e;
             v_entries := v_entries || v_more;
         END IF;
+        SELECT l.taken, l.entries INTO v_taken, v_more
+        FROM workflows_lend(p_session, p_want, o.opened, o.live, o.ranks, o.lanes, s.freed) AS l;
+    ELSIF p_want > 0 THEN
+        SELECT l.taken, l.entries INTO v_taken, v_more
+        FROM workflows_lend(p_session, p_want, '{}', NULL, NULL, NULL, '{}') AS l;
     END IF;
-    SELECT l.taken, l.entries INTO v_taken, v_more
-    FROM workflows_lend(p_session, p_want, v_opened, s.freed) AS l;
     v_entries := v_entries || v_more;
     PERFORM workflows_append_audit(v_entries);
 
-    IF v_given IS NOT NULL AND cardinality(s.done) < cardinality(v_given) THEN
+    IF cardinality(s.done) < cardinality(s.given) THEN
         RETURN QUERY
         SELECT CASE WHEN g.id = ANY (s.stale) THEN 'stale' ELSE 'refused' END, g.id, g.id >> 20,
             NULL::bigint, NULL::integer, NULL::text, NULL::integer, NULL::smallint, NULL::smallint,
             NULL::integer, NULL::text, NULL::text, NULL::jsonb, x.variables, x.variables_version
-        FROM unnest(v_given) g LEFT JOIN workflows_execution x ON x.id = g.id >> 20
+        FROM unnest(s.given) g LEFT JOIN workflows_execution x ON x.id = g.id >> 20
         WHERE NOT g.id = ANY (s.done);
     END IF;
     IF v_ended IS NOT NULL THEN
@@ -77,8 +77,8 @@ BEGIN
         SELECT 'work', t.id, t.execution_id, x.version_id, t.node, t.key::text, t.lane, t.attempt,
             t.max_attempts, t.fence, t.agent_key::text, t.state::text, t.input, x.variables,
             x.variables_version
-        FROM workflows_task t JOIN workflows_execution x ON x.id = t.execution_id
-        WHERE t.id = ANY (v_taken)
-        ORDER BY array_position(v_taken, t.id);
+        FROM unnest(v_taken) WITH ORDINALITY AS k(id, place)
+        JOIN workflows_task t ON t.id = k.id JOIN workflows_execution x ON x.id = t.execution_id
+        ORDER BY k.place;
     END IF;
 END $$;

@@ -12,7 +12,6 @@ LANGUAGE plpgsql
 SET enable_seqscan = off SET plan_cache_mode = force_generic_plan AS $$
 #variable_conflict use_column
 DECLARE
-    v_given workflows_outcome[];
     v_taken bigint[];
     v_entries workflows_audit_entry[];
     v_more workflows_audit_entry[];
@@ -30,19 +29,17 @@ BEGIN
         END IF;
     END IF;
     IF p_outcomes <> '[]' THEN
-        SELECT array_agg(g) INTO v_given
-        FROM jsonb_populate_recordset(NULL::workflows_outcome, p_outcomes) AS g;
-        s := workflows_settle(p_session, v_given);
+        s := workflows_settle(p_session, p_outcomes);
         v_entries := s.entries;
         IF cardinality(s.freed) > 0 AND (p_outcomes @> '[{"answered": false}]'
                 OR EXISTS (SELECT FROM workflows_breaker b WHERE b.failures > 0)) THEN
             v_entries := v_entries || workflows_judge(p_outcomes, s.done, s.freed);
         END IF;
-        IF cardinality(s.done) < cardinality(v_given) THEN
+        IF cardinality(s.done) < cardinality(s.given) THEN
             RETURN QUERY SELECT 'refused', g.id, g.id >> 20, NULL::bigint, NULL::integer, NULL::text,
                 NULL::integer, NULL::smallint, NULL::smallint, NULL::integer, NULL::text,
                 NULL::text, NULL::jsonb, NULL::jsonb, NULL::integer
-            FROM unnest(v_given) g WHERE NOT g.id = ANY (s.done);
+            FROM unnest(s.given) g WHERE NOT g.id = ANY (s.done);
         END IF;
     END IF;
     IF p_runs <> '[]' THEN
@@ -55,7 +52,7 @@ BEGIN
     END IF;
     IF p_want > 0 OR cardinality(s.freed) > 0 THEN
         SELECT l.taken, l.entries INTO v_taken, v_more
-        FROM workflows_lend(p_session, p_want, '{}', s.freed) AS l;
+        FROM workflows_lend(p_session, p_want, '{}', NULL, NULL, NULL, s.freed) AS l;
         v_entries := v_entries || v_more;
     END IF;
     PERFORM workflows_append_audit(v_entries);
@@ -64,8 +61,8 @@ BEGIN
         SELECT 'work', t.id, t.execution_id, x.version_id, t.node, t.key::text, t.lane, t.attempt,
             t.max_attempts, t.fence, t.agent_key::text, t.state::text, t.input, x.variables,
             x.variables_version
-        FROM workflows_task t JOIN workflows_execution x ON x.id = t.execution_id
-        WHERE t.id = ANY (v_taken)
-        ORDER BY array_position(v_taken, t.id);
+        FROM unnest(v_taken) WITH ORDINALITY AS k(id, place)
+        JOIN workflows_task t ON t.id = k.id JOIN workflows_execution x ON x.id = t.execution_id
+        ORDER BY k.place;
     END IF;
 END $$;

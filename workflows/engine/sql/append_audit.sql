@@ -11,31 +11,13 @@ DECLARE
     v_heads bigint[]; v_ends bigint[]; v_lasts text[];  -- a place for each head
     v_owners bigint[]; v_digests text[]; v_befores text[]; v_afters text[];  -- and for each row
     v_seqs bigint[]; v_previous text[]; v_hashes text[];
-    v_order integer[]; v_seq bigint; v_hash text;
-    h integer := 0; i integer;
+    h integer; i integer;
 BEGIN
     IF p_entries IS NULL OR cardinality(p_entries) = 0 THEN
         RETURN;
     END IF;
-    SELECT array_agg(n.place ORDER BY n.head, n.place), array_agg(DISTINCT n.head ORDER BY n.head)
-    INTO v_order, v_heads
-    FROM (
-        SELECT coalesce(e.execution_id, 0) AS head, row_number() OVER () AS place
-        FROM unnest(p_entries) AS e
-    ) AS n;
-    LOOP
-        SELECT array_agg(l.seq), array_agg(l.hash) INTO v_ends, v_lasts
-        FROM (
-            SELECT a.seq, a.hash FROM workflows_audithead a
-            WHERE a.execution_id = ANY (v_heads) ORDER BY a.execution_id FOR NO KEY UPDATE
-        ) AS l;
-        EXIT WHEN cardinality(v_ends) = cardinality(v_heads);
-        INSERT INTO workflows_audithead(execution_id, seq, hash)
-        SELECT n, 0, '' FROM unnest(v_heads) AS n ON CONFLICT DO NOTHING;
-    END LOOP;
-
     -- All of a row that does not hang on the row before it.
-    SELECT array_agg(coalesce(e.execution_id, 0)), array_agg(e.digest),
+    SELECT array_agg(e.owner), array_agg(e.digest),
         array_agg('",' || coalesce(e.execution_id::text, 'null') || ','),
         array_agg(',"' || e.entity_type || '",' || to_json(e.entity_id) || ','
             || coalesce('"' || e.old_state || '"', 'null') || ','
@@ -45,28 +27,38 @@ BEGIN
             || coalesce(e.lease_token::text, 'null') || ',"' || v_text || '","' || e.digest || '"]')
     INTO v_owners, v_digests, v_befores, v_afters
     FROM (
-        SELECT n.*, encode(sha256(convert_to(n.kind || E'\n' || coalesce(n.task_id::text, '')
-            || E'\n' || coalesce(n.data, '{}')::text, 'UTF8')), 'hex') AS digest
+        SELECT n.*, coalesce(n.execution_id, 0) AS owner,
+            encode(sha256(convert_to(n.kind || E'\n' || coalesce(n.task_id::text, '')
+                || E'\n' || coalesce(n.data, '{}')::text, 'UTF8')), 'hex') AS digest
         FROM unnest(p_entries) AS n OFFSET 0
     ) AS e;
-    -- Chain by chain; the rows themselves stay in the order given, in which they happened.
     v_seqs := v_owners;
     v_previous := v_digests;
     v_hashes := v_digests;
-    FOREACH i IN ARRAY v_order LOOP
-        IF h = 0 OR v_owners[i] <> v_heads[h] THEN
-            h := h + 1;
-            v_seq := v_ends[h];
-            v_hash := v_lasts[h];
-        END IF;
-        v_seq := v_seq + 1;
-        v_seqs[i] := v_seq;
-        v_previous[i] := v_hash;
-        v_hash := encode(sha256(convert_to(
-            '["' || v_hash || v_befores[i] || v_seq || v_afters[i], 'UTF8')), 'hex');
-        v_hashes[i] := v_hash;
-        v_ends[h] := v_seq;
-        v_lasts[h] := v_hash;
+    LOOP
+        SELECT array_agg(l.execution_id), array_agg(l.seq), array_agg(l.hash)
+        INTO v_heads, v_ends, v_lasts
+        FROM (
+            SELECT a.execution_id, a.seq, a.hash FROM workflows_audithead a
+            WHERE a.execution_id = ANY (v_owners) ORDER BY a.execution_id FOR NO KEY UPDATE
+        ) AS l;
+        h := 1;
+        FOR i IN 1 .. cardinality(v_owners) LOOP
+            IF v_heads[h] IS DISTINCT FROM v_owners[i] THEN  -- most often it is the next one's turn
+                h := CASE WHEN v_heads[h + 1] = v_owners[i] THEN h + 1
+                    ELSE array_position(v_heads, v_owners[i]) END;
+                EXIT WHEN h IS NULL;
+            END IF;
+            v_ends[h] := v_ends[h] + 1;
+            v_seqs[i] := v_ends[h];
+            v_previous[i] := v_lasts[h];
+            v_lasts[h] := encode(sha256(convert_to(
+                '["' || v_previous[i] || v_befores[i] || v_seqs[i] || v_afters[i], 'UTF8')), 'hex');
+            v_hashes[i] := v_lasts[h];
+        END LOOP;
+        EXIT WHEN h IS NOT NULL;
+        INSERT INTO workflows_audithead(execution_id, seq, hash)
+        SELECT DISTINCT n, 0, '' FROM unnest(v_owners) AS n ON CONFLICT DO NOTHING;
     END LOOP;
 
     UPDATE workflows_audithead a SET seq = c.seq, hash = c.hash

@@ -1,6 +1,6 @@
 -- Applies outcomes of tasks that p_session runs (NULL: a person's hand): each only if its task still
 -- runs for that session under that fence. Locks the audit heads of their executions, in id order.
-CREATE OR REPLACE FUNCTION workflows_settle(p_session bigint, p_given workflows_outcome[])
+CREATE OR REPLACE FUNCTION workflows_settle(p_session bigint, p_outcomes jsonb)
 RETURNS workflows_settled LANGUAGE plpgsql
 -- What is given meets the tables by hashing: a loop in a loop would compare all with all.
 SET enable_nestloop = off AS $$
@@ -8,18 +8,22 @@ DECLARE
     v_now timestamptz := workflows_now();
     v_old text := 'running';  -- a constant would send the planner through the index of all that runs
     v_ids bigint[];
-    v_executions bigint[];
+    v_is_routed_on_variables boolean;
+    v_is_tried_again boolean;
     v_timed bigint[];
     v_more workflows_audit_entry[];
     s workflows_settled;
 BEGIN
-    SELECT array_agg(g.id), array_agg(DISTINCT g.id >> 20) INTO v_ids, v_executions
-    FROM unnest(p_given) AS g;
+    SELECT array_agg(g), array_agg(g.id), array_agg(DISTINCT g.id >> 20),
+        bool_or(g.routed_on IS NOT NULL), bool_or(g."to" = 'failed'),
+        bool_or(g."to" IN ('retry', 'released'))
+    INTO s.given, v_ids, s.executions, v_is_routed_on_variables, s.has_failed, v_is_tried_again
+    FROM jsonb_populate_recordset(NULL::workflows_outcome, p_outcomes) AS g;
     PERFORM 1 FROM workflows_audithead h
-    WHERE h.execution_id = ANY (v_executions) ORDER BY h.execution_id FOR NO KEY UPDATE;
+    WHERE h.execution_id = ANY (s.executions) ORDER BY h.execution_id FOR NO KEY UPDATE;
     s.stale := '{}';
-    IF EXISTS (SELECT FROM unnest(p_given) g WHERE g.routed_on IS NOT NULL) THEN
-        s.stale := workflows_stale(p_given, v_executions);
+    IF v_is_routed_on_variables THEN
+        s.stale := workflows_stale(s.given, s.executions);
     END IF;
 
     WITH done AS (
@@ -30,14 +34,16 @@ BEGIN
             input = coalesce(g.input, t.input), session = NULL,
             attempt = t.attempt - (g."to" = 'released')::integer,
             finished_at = CASE WHEN g."to" <> 'paused' THEN v_now END
-        FROM unnest(p_given) AS g
+        FROM ROWS FROM (unnest(s.given)) WITH ORDINALITY AS g(id, fence, "to", output, error,
+            error_kind, input, assigned, routed_on, delay, targets, actor, data, place)
         WHERE t.id = g.id AND t.id = ANY (v_ids) AND t.state = v_old
             AND t.session IS NOT DISTINCT FROM p_session AND t.fence = g.fence
             AND NOT t.id = ANY (s.stale)
         RETURNING t.id, t.execution_id, t.key, t.state, t.attempt, t.fence, t.agent_key,
-            t.timeout_seconds, g.actor, g.error, g.error_kind, g.assigned, g.data
+            t.timeout_seconds, g.actor, g.error, g.error_kind, g.assigned, g.data, g.place
     )
-    SELECT array_agg(d.id) FILTER (WHERE d.timeout_seconds IS NOT NULL), coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.agent_key), '{}'), array_agg(ROW(
+    SELECT array_agg(d.id) FILTER (WHERE d.timeout_seconds IS NOT NULL),
+        coalesce(array_agg(d.id), '{}'), coalesce(array_agg(d.agent_key), '{}'), array_agg(ROW(
         d.execution_id, 'task.' || d.state, 'task', d.id::text, d.id, 'running', d.state,
         coalesce(d.actor, CASE WHEN d.agent_key = '' THEN 'system' ELSE 'agent:' || d.agent_key END),
         d.attempt, nullif(d.agent_key, ''), d.fence,
@@ -46,7 +52,7 @@ BEGIN
                 d.error_kind)) END
             || CASE WHEN d.assigned <> '{}' THEN jsonb_build_object('set', d.assigned) ELSE '{}' END
             || coalesce(d.data, '{}')
-        )::workflows_audit_entry ORDER BY array_position(v_ids, d.id))
+        )::workflows_audit_entry ORDER BY d.place)
     INTO v_timed, s.done, s.freed, s.entries FROM done d;
 
     IF v_timed IS NOT NULL THEN
@@ -57,15 +63,15 @@ BEGIN
         UPDATE workflows_agentslot a SET task = NULL WHERE a.task = ANY (s.done);
         s.freed := '{}';
     END IF;
-    IF EXISTS (SELECT FROM unnest(p_given) g WHERE g."to" IN ('retry', 'released')) THEN
+    IF v_is_tried_again THEN
         WITH again AS (
             UPDATE workflows_task t SET state = 'pending', finished_at = NULL,
                 waits_on = (g."to" = 'retry')::integer,
                 is_ready = g."to" = 'released' AND x.state IN ('pending', 'running'),
                 waits_since = v_now
-            FROM unnest(p_given) AS g, workflows_execution x
+            FROM unnest(s.given) AS g, workflows_execution x
             WHERE t.id = g.id AND t.id = ANY (s.done) AND g."to" IN ('retry', 'released')
-                AND x.id = t.execution_id AND x.id = ANY (v_executions)
+                AND x.id = t.execution_id AND x.id = ANY (s.executions)
             RETURNING t.id, t.execution_id, t.key, t.attempt, t.fence, g."to" AS went, g.delay,
                 x.state = 'paused' AS is_held
         ),

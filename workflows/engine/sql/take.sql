@@ -1,8 +1,9 @@
 -- Writes that p_session runs p_tasks from now on, each for the agent at its place in p_agents, and
--- which executions begin with that; returns the audit rows, still to append. p_candidates: by lane,
--- the agents that were considered.
+-- which executions begin with that, if p_may_begin; returns the audit rows, still to append.
+-- p_candidates: by lane, the agents that were considered.
 CREATE OR REPLACE FUNCTION workflows_take(
-    p_session bigint, p_tasks bigint[], p_agents text[], p_repeatable boolean[], p_candidates jsonb)
+    p_session bigint, p_tasks bigint[], p_agents text[], p_repeatable boolean[], p_candidates jsonb,
+    p_may_begin boolean)
 RETURNS workflows_audit_entry[] LANGUAGE plpgsql
 -- What is given meets the tables by hashing: a loop in a loop would compare all with all.
 SET enable_nestloop = off AS $$
@@ -34,7 +35,7 @@ BEGIN
     INTO v_executions, v_timed, v_entries FROM took k;
 
     -- Few steps begin an execution or have a time limit, and a write of no rows costs something too.
-    IF EXISTS (
+    IF p_may_begin AND EXISTS (
         SELECT FROM workflows_execution x WHERE x.id = ANY (v_executions) AND x.state = 'pending'
     ) THEN
         WITH begun AS (

@@ -13,7 +13,9 @@ CREATE TYPE workflows_outcome AS (
     assigned jsonb, routed_on integer, delay double precision, targets bigint[], actor text,
     data jsonb);
 
--- What settling did: tasks it applied and those to route again, the agents whose units came free
--- (one entry per task), and the audit rows, still to append.
+-- What settling found and did: the outcomes given and their executions, the tasks whose outcome it
+-- applied and those to route again, the agents whose units came free (one entry per task), whether
+-- an outcome is a failure, and the audit rows, still to append.
 CREATE TYPE workflows_settled AS (
-    done bigint[], stale bigint[], freed text[], entries workflows_audit_entry[]);
+    given workflows_outcome[], executions bigint[], done bigint[], stale bigint[], freed text[],
+    has_failed boolean, entries workflows_audit_entry[]);
