@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from agents.models import Agent
 from tests import soundness
 from tests.factories import make_agent, register
-from tests.graph.test_tokens import structured
+from tests.graph.processes import structured
 from workflows import engine
 from workflows.engine import advancing, sessions, timers
 from workflows.graph.shape import Graph
@@ -58,7 +58,7 @@ def defined(graph: Graph) -> list[dict[str, Any]]:
     suppress_health_check=list(HealthCheck),
     phases=(Phase.explicit, Phase.reuse, Phase.generate),
 )
-@given(structured(), st.integers(0, 10**9))
+@given(structured(with_times=True), st.integers(0, 10**9))
 def test_every_process_ends_with_its_tables_its_marking_and_its_audit_in_agreement(
     process: Graph, seed: int
 ) -> None:

@@ -75,11 +75,14 @@ def test_incidents_are_listed_and_retried(operator: Client) -> None:
     assert "It broke." in text
     assert f"/batches/new/?verb=retry&amp;incident={key}" in text
     address = f"/batches/new/?verb=retry&incident={key}"
-    assert "applies to 1 execution that" in page(operator, address, **HTMX)
+    asked = page(operator, address, **HTMX)
+    assert "applies to 1 execution that" in asked
+    assert "incident: A · Flow" in asked
     operator.post(address)
     working_off.work_off()
     execution.refresh_from_db()
     assert execution.state == "pending"
+    assert "incident: A · Flow" in page(operator, f"/batches/{Batch.objects.get().pk}/")
 
 
 @pytest.mark.parametrize("role", ["approver", "auditor", "modeller", "stranger"])

@@ -12,8 +12,9 @@ from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access, engine
 from workflows.engine import batches as verbs
+from workflows.engine import incidents
 from workflows.errors import StaleState
-from workflows.models import Batch, BatchItem, State
+from workflows.models import Batch, BatchItem, State, Task
 
 from . import paging
 from .asking import Question, ask, done, moved_on, reason
@@ -55,7 +56,7 @@ def batch(request: HttpRequest, batch_id: int) -> HttpResponse:
         "page": paging.page(items, request.GET),
         "wanted": wanted,
         "results": _counted(one),
-        "parts": _described(one.filter),
+        "parts": _described(one.filter, one.items.order_by("pk").first()),
     }
     is_part = getattr(request, "htmx", False)
     name = "workflows/_batch.html" if is_part else "workflows/batch.html"
@@ -135,7 +136,8 @@ def _question(verb: str, asked: dict[str, str]) -> Question:
     )
 
 
-def _described(asked: dict[str, str]) -> list[tuple[str, str]]:
+def _described(asked: dict[str, str], item: BatchItem | None = None) -> list[tuple[str, str]]:
+    """The filter in words; `item`: one of the batch's, that tells what the incident was about."""
     labels = {
         "state": _("state"),
         "workflow": _("workflow"),
@@ -143,7 +145,16 @@ def _described(asked: dict[str, str]) -> list[tuple[str, str]]:
         "incident": _("incident"),
     }
     words = {**asked, "state": _state_words(asked.get("state", ""))}
+    if "incident" in asked:
+        words["incident"] = _incident_words(asked["incident"], item)
     return [(labels[name], words[name]) for name in PARTS if name in asked]
+
+
+def _incident_words(key: str, item: BatchItem | None) -> str:
+    """Step and workflow, as long as something of the incident is known."""
+    known = [item.task_id or 0] if item else incidents.failed(key, verbs.LARGEST, 1)
+    task = Task.objects.filter(pk__in=known).select_related("execution__workflow").first()
+    return f"{task.name} · {task.execution.workflow}" if task else key
 
 
 def _state_words(state: str) -> str:
