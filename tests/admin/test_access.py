@@ -9,7 +9,7 @@ from agents.models import Agent
 from tests.admin.conftest import Someone
 from tests.admin.pages import ADD, LIST, address
 from tests.factories import chain, make_agent, register
-from workflows.models import ApiToken, Version, Workflow
+from workflows.models import ApiToken, Form, Version, Workflow
 
 pytestmark = pytest.mark.django_db
 VERSIONS = "/admin/workflows/version/"
@@ -17,7 +17,7 @@ VERSIONS = "/admin/workflows/version/"
 
 def test_runs_approvals_and_history_have_no_page_that_could_change_them() -> None:
     ours = {model for model in admin.site._registry if model._meta.app_label == "workflows"}
-    assert ours == {Workflow, Version, ApiToken}
+    assert ours == {Workflow, Version, ApiToken, Form}
 
 
 def test_the_pages_of_the_queue_are_not_there(someone: Someone) -> None:

@@ -16,7 +16,6 @@ from agents import runner
 from tests.factories import make_agent, make_user
 from workflows import engine
 from workflows.bpmn.reader import read
-from workflows.engine import graphs, overlay
 from workflows.models import Approval, Execution, State
 
 from .drawing import el, ext, file, flow
@@ -395,27 +394,3 @@ def test_a_join_that_nothing_can_reach_any_more_is_told() -> None:
     ways = chain("s", "x") + flow("x", "a", "${false}") + flow("x", "b") + chain("a", "j", "z")
     drawn = (START, gates, tasks("a", "b", "z"), ways, chain("b", "j"))
     assert run(*drawn, state=State.FAILED) == ["b"]
-
-
-def test_a_send_task_with_an_edge_is_one_activity() -> None:
-    edge = event("boundaryEvent", "t", "timer", NEVER, attachedToRef="a")
-    drawn = (START, el("sendTask", "a", messageRef="m_paid"), edge, tasks("b", "r"))
-    assert run(*drawn, chain("s", "a", "b") + chain("t", "r")) == ["a", "b"]
-
-
-def test_a_receive_task_that_is_a_loop_is_done_once_for_each_message_and_once_as_a_whole() -> None:
-    """Its instances and the loop around them have the key of the activity that is drawn; a count
-    of visits leaves the loop out (docs/bpmn.md).
-    """
-    twice = el(
-        "multiInstanceLoopCharacteristics", "", el("loopCardinality", "", "2"), isSequential="true"
-    )
-    drawn = (START, el("receiveTask", "a", twice, messageRef="m_paid"), tasks("b"))
-    done = run(*drawn, chain("s", "a", "b"), acts=(message(), message()))
-    assert done == ["a", "a", "a", "b"]
-    execution = Execution.objects.get()
-    place = graphs.of(execution.version_id).index["a"]
-    stand = overlay.now(execution, overlay.seq(execution.pk)).nodes[place]
-    assert (stand.done, stand.visits, stand.state) == (2, 2, "completed")
-    kinds = execution.tasks.filter(key="a").order_by("pk").values_list("kind", flat=True)
-    assert sorted(kinds) == ["catch", "catch", "loop"]

@@ -12,7 +12,7 @@ from workflows.errors import InvalidDefinition
 from workflows.graph import recurrence
 from workflows.models import Firing, Trigger
 
-from . import moments, transitions
+from . import transitions
 from .trigger_settings import ONCE
 
 BATCH = 100
