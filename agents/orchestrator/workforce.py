@@ -56,7 +56,7 @@ def register_agent(
         raise InvalidDefinition(found)
     with transaction.atomic():
         saved, created = Agent.objects.update_or_create(
-            key=key, defaults={**values, "last_heartbeat": clock.now()}
+            key=key, defaults={**values, "last_heartbeat": clock.of_database()}
         )
         changed(saved, by=by, kind="agent.registered" if created else "agent.changed")
     return saved
@@ -117,7 +117,7 @@ def problems(key: str, values: Mapping[str, Any]) -> list[Problem]:
 def beat() -> None:
     """The agents that run inside the workers are online as long as a worker is."""
     Agent.objects.filter(status=Agent.Status.ACTIVE, kind__in=list(EXECUTORS)).update(
-        last_heartbeat=clock.now()
+        last_heartbeat=clock.in_database()
     )
 
 

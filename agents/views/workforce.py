@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 
 from django.conf import settings
@@ -46,7 +46,12 @@ def agent(request: HttpRequest, key: str) -> HttpResponse:
         raise Http404
     page = paging.page(Assignment.objects.filter(agent_key=key), request.GET, LIST_SIZE)
     context = {
-        "row": _row(one, orchestrator.get_agent_load(key), orchestrator.get_breaker(key)),
+        "row": _row(
+            one,
+            orchestrator.get_agent_load(key),
+            orchestrator.get_breaker(key),
+            clock.of_database(),
+        ),
         "may_close": request.user.has_perm(access.CLOSE_BREAKER),
         "page": page,
         "names": _task_names([given.task_id for given in page.rows]),
@@ -110,15 +115,18 @@ def breaker_close(request: HttpRequest, key: str) -> HttpResponse:
 
 def _rows() -> list[dict[str, Any]]:
     loads = {load["agent_id"]: load for load in orchestrator.get_all_agents_status()}
+    agents = Agent.objects.annotate(now=clock.in_database()).order_by("name")
     return [
-        _row(one, load, {"state": load.get("breaker")})
-        for one in Agent.objects.order_by("name")
+        _row(one, load, {"state": load.get("breaker")}, one.now)
+        for one in agents
         for load in (loads.get(one.key, {}),)
     ]
 
 
-def _row(one: Agent, load: dict[str, Any], breaker: dict[str, Any]) -> dict[str, Any]:
-    silent = clock.now() - one.last_heartbeat if one.last_heartbeat else None
+def _row(
+    one: Agent, load: dict[str, Any], breaker: dict[str, Any], now: datetime
+) -> dict[str, Any]:
+    silent = now - one.last_heartbeat if one.last_heartbeat else None
     is_silent = silent is None or silent > timedelta(seconds=settings.LEASE_SECONDS)
     return {
         "agent": one,

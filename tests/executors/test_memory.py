@@ -17,7 +17,7 @@ import time
 from agents.executors import memory
 memory.watch({limit}, "It is ended.")
 kept = bytearray(b"x") * (100 << 20)
-time.sleep(2)
+time.sleep(1)
 """
 
 

@@ -10,10 +10,12 @@ from pathlib import Path
 import pytest
 import time_machine
 from django.db import connection
+from django.test import Client
 
 from agents import runner
+from agents.orchestrator import workforce
 from tests import soundness
-from tests.factories import chain, make_agent, node, register, step
+from tests.factories import chain, make_agent, make_user, node, register, step
 from tests.ops import wrong_clock
 from tests.ops.waiting import until
 from tests.ops.wrong_clock import WrongClock
@@ -214,3 +216,15 @@ def _wrong_by(hours: int) -> time_machine.travel:
 
 def _now() -> datetime:
     return clock.of_database()
+
+
+@pytest.mark.parametrize("hours", WRONG)
+def test_an_agent_is_silent_only_by_the_clock_of_the_database(client: Client, hours: int) -> None:
+    client.force_login(make_user("ada", "operator"))
+    with _wrong_by(-hours):
+        make_agent("echo")
+        workforce.beat()
+    with _wrong_by(hours):
+        page = client.get("/agents/").content.decode()
+    assert "Echo" in page
+    assert "Silent" not in page

@@ -17,6 +17,7 @@ class Migration(migrations.Migration):
             "types",
             "append_audit",
             "record",
+            "judge",
             "stale",
             "settle",
             "open",
