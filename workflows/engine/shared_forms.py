@@ -10,6 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.core.exceptions import ValidationError
 from django.db import transaction
 
+from workflows import json_text
 from workflows.bpmn import camunda_forms, embedded
 from workflows.errors import InvalidForm, UnknownForm
 from workflows.graph.problems import Problem
@@ -121,7 +122,7 @@ def _registered(
         Form.objects.bulk_create([Form(key=key, title=title)], ignore_conflicts=True)
         form = Form.objects.select_for_update().get(key=key)
         last = form.versions.select_related("form").order_by("-number").first()
-        kept = transitions.storable(dict(schema))
+        kept = json_text.storable(dict(schema))
         if last is not None and (last.schema, last.title) == (kept, title):
             return last, False
         version = FormVersion.objects.create(

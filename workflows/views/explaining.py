@@ -148,7 +148,9 @@ def _told(one: Explanation, user: Any) -> Told:
         url, label = reverse("agent", args=[one.agent]), _("See the agent")
         may = user.has_perm(access.CLOSE_BREAKER)
         breaker = reverse("breaker_close", args=[one.agent]) if may else ""
-        return Told(state, one.text, one.detail, one.due, url, label, breaker=breaker)
+        return Told(
+            state, one.text, one.detail, one.due, one.is_overdue, url, label, breaker=breaker
+        )
     if "see_agents" in one.actions and user.has_perm(access.SEE):
         url, label = reverse("agents"), _("See agents")
         return Told(state, one.text, one.detail, one.due, one.is_overdue, url, label)
