@@ -1,7 +1,7 @@
 """Twenty people decide twenty approvals at once, twice each, while an operator stops some runs.
 
 `SIGNALBOX_DECIDERS=100 SIGNALBOX_APPROVALS=1000` is the long form.
-Each approval has twenty deciders.
+There, five of them decide each approval.
 """
 
 from __future__ import annotations
@@ -26,7 +26,8 @@ pytestmark = pytest.mark.django_db(transaction=True)
 
 PEOPLE = int(os.environ.get("SIGNALBOX_DECIDERS", "20"))
 APPROVALS = int(os.environ.get("SIGNALBOX_APPROVALS", "20"))
-AT_ONCE = EACH = 20  # threads; people who decide an approval, twice
+AT_ONCE = 20  # threads
+EACH = min(PEOPLE, max(5, 400 // APPROVALS))  # people who decide an approval, twice
 STOPPED = APPROVALS // 5
 
 
