@@ -64,22 +64,22 @@ def work() -> int:
     )
     signal.signal(LAST_CALL, end.come_now)
     signal.signal(signal.SIGALRM, signal.SIG_DFL)
-    is_over = memory.watch(settings.WORKER_MEMORY_MB, "Its work is taken back and tried again.")
+    watch = memory.Watch(settings.WORKER_MEMORY_MB, "Its work is taken back and tried again.")
     try:
-        return _work_until(end)
+        return _work_until(end, watch)
     finally:
-        is_over.set()
+        watch.end()
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(LAST_CALL, signal.SIG_IGN)
         end.close()
 
 
-def _work_until(end: End) -> int:
+def _work_until(end: End, watch: memory.Watch) -> int:
     steps, told_at = 0, -OUTAGE_TOLD_SECONDS
     kept: Kept = stdlib_queue.SimpleQueue()
     while not end.has_come or _must_stay(end):
         end.put_off_alarm()
-        slot = Slot(end, kept, slots=settings.WORKERS)
+        slot = Slot(end, kept, slots=settings.WORKERS, watch=watch)
         try:
             lanes.refresh_repeatability()  # what a tool declares may have changed with the code
             steps += slot.run()
@@ -150,8 +150,15 @@ class Slot:
     sessions its host may have.
     """
 
-    def __init__(self, end: End, kept: Kept | None = None, slots: int | None = None) -> None:
+    def __init__(
+        self,
+        end: End,
+        kept: Kept | None = None,
+        slots: int | None = None,
+        watch: memory.Watch | None = None,
+    ) -> None:
         self.end, self.slots = end, slots
+        self.watch = memory.Watch(0, "") if watch is None else watch
         self.kept = stdlib_queue.SimpleQueue() if kept is None else kept
         self.results: list[tuple[Work, advancing.Result]] = []
         self.finished: Finished = stdlib_queue.SimpleQueue()
@@ -201,6 +208,8 @@ class Slot:
             self._keep_house()
             has_reported = bool(self.results)
             works = self._exchange() if self.results or self.is_woken else []
+            if works:
+                self.watch.work()
             here: list[Work] = []
             for work in works:
                 if self._is_for_thread(work):
@@ -359,6 +368,8 @@ class Slot:
 
     def _wait(self) -> None:
         """Until there is work, a result, a due timer, or a tick has passed."""
+        if not self.in_flight:
+            self.watch.rest()
         if not self.house.is_fresh:
             self.house.look_around()
         timeout = self.house.seconds_to_sleep()

@@ -1,7 +1,8 @@
 """Two runs side by side: who runs beside whom, and what runs beside nothing.
 
-Tests with processes of their own share one lane, so that no two of them ever compete; each other
-file is a piece of work for whoever is free. A test that measures time is marked `alone`.
+Tests with processes of their own share one lane, so that no two of them ever compete, and those in a
+browser another; each other file is a piece of work for whoever is free. A test that measures time is
+marked `alone`.
 """
 
 from __future__ import annotations
@@ -14,17 +15,19 @@ from pathlib import Path
 
 from xdist.scheduler import LoadFileScheduling
 
-PROCESSES = tuple(
-    f"tests/{room}/" for room in ("browser", "ops", "protocol", "reliability", "scenarios")
-)
+LANES = {
+    "tests/browser/": "browser",
+    **{f"tests/{room}/": "processes" for room in ("ops", "protocol", "reliability", "scenarios")},
+}
 HERE = Path(__file__)
 
 
 class Lanes(LoadFileScheduling):
-    """The longest piece first: the lane of the processes."""
+    """The longest pieces first: the lanes."""
 
     def _split_scope(self, nodeid: str) -> str:
-        return "processes" if nodeid.startswith(PROCESSES) else super()._split_scope(nodeid)
+        lane = next((name for room, name in LANES.items() if nodeid.startswith(room)), None)
+        return lane or super()._split_scope(nodeid)
 
 
 @contextmanager

@@ -97,7 +97,7 @@ def main() -> None:
     asked = json.loads(sys.stdin.buffer.readline())
     importlib.import_module(asked["module"])
     threading.Thread(target=_end_with_parent, daemon=True).start()
-    memory.watch(settings.WORKER_MEMORY_MB, "It is ended.")
+    memory.Watch(settings.WORKER_MEMORY_MB, "It is ended.").work()
     outcome = executors.run(asked["kind"], Call(**asked["call"]))
     told = {"kind": type(outcome).__name__, "fields": asdict(outcome)}
     answer.write(json.dumps(told).encode() + b"\n")

@@ -10,7 +10,7 @@ from workflows import clock
 from workflows.engine import transitions
 from workflows.models import AgentSlot, Execution, Lane, State, Task
 
-from . import lanes, selection, workforce
+from . import breakers, lanes, selection, workforce
 
 
 def assign_task(task: Task | int) -> str | None:
@@ -60,8 +60,9 @@ def _assign(task: Task) -> str | None:
 
 def _candidates() -> list[selection.Candidate]:
     rows = {row["agent_id"]: row for row in workforce.get_all_agents_status()}
+    states = breakers.get_breaker_states()
     return [
-        lanes.candidate(agent, rows[agent.key]["current_tasks"], rows[agent.key]["breaker"])
+        lanes.candidate(agent, rows[agent.key]["current_tasks"], states[agent.key])
         for agent in Agent.objects.filter(key__in=rows).order_by("key")
     ]
 

@@ -21,6 +21,11 @@ def reset_breaker(
     return get_breaker(agent_id)
 
 
+def get_breaker_states() -> dict[str, str]:
+    """The state of every agent's breaker, by the agent's key."""
+    return dict(Breaker.objects.values_list("agent_key", "state"))
+
+
 def get_breaker(agent_id: str) -> dict[str, Any]:
     """The breaker of one agent; {"error": …} when there is no such agent.
 

@@ -16,7 +16,7 @@ from workflows import clock
 from workflows.engine import breakers, transitions
 from workflows.errors import InvalidDefinition
 from workflows.graph.validation import Problem
-from workflows.models import AgentSlot, Breaker
+from workflows.models import AgentSlot
 from workflows.models.definitions import KEY, KEY_PATTERN
 
 from . import lanes
@@ -127,12 +127,8 @@ def get_agent_load(agent_id: str) -> dict[str, Any]:
 
 
 def get_all_agents_status() -> list[dict[str, Any]]:
-    """The load of every agent and the state of its breaker, in the order of their keys."""
-    states = dict(Breaker.objects.values_list("agent_key", "state"))
-    return [
-        {**load, "breaker": states.get(load["agent_id"], Breaker.State.CLOSED.value)}
-        for load in _loads(Agent.objects.order_by("key"))
-    ]
+    """The sketch's load of every agent, in the order of their keys."""
+    return _loads(Agent.objects.order_by("key"))
 
 
 def _loads(agents: Iterable[Agent]) -> list[dict[str, Any]]:

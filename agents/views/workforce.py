@@ -116,10 +116,9 @@ def breaker_close(request: HttpRequest, key: str) -> HttpResponse:
 def _rows() -> list[dict[str, Any]]:
     loads = {load["agent_id"]: load for load in orchestrator.get_all_agents_status()}
     agents = Agent.objects.annotate(now=clock.in_database()).order_by("name")
+    states = orchestrator.get_breaker_states()
     return [
-        _row(one, load, {"state": load.get("breaker")}, one.now)
-        for one in agents
-        for load in (loads.get(one.key, {}),)
+        _row(one, loads.get(one.key, {}), {"state": states.get(one.key)}, one.now) for one in agents
     ]
 
 

@@ -21,7 +21,7 @@ from tests.factories import (
     task,
 )
 from workflows import engine
-from workflows.clock import now
+from workflows.clock import of_database
 from workflows.engine import claiming
 from workflows.errors import CannotMove, IllegalTransition, UnknownVersion
 from workflows.models import Approval, Execution, Version
@@ -213,11 +213,11 @@ def test_what_is_due_after_a_move_or_in_a_fork_says_since_when_it_waits(clock: C
     claiming.age()
     assert task(execution, "a").rank == 2
     register(step("a", priority="HIGH"), step("new", priority="CRITICAL"), step("b", "a"))
-    moment = now()
+    moment = of_database()
     engine.move_to_version(execution.pk, 2, by=None)
     assert ranks(execution, since=moment) == {"a": 3, "new": 4}
     clock.shift(60)
-    moment = now()
+    moment = of_database()
     fork = engine.rerun_from(execution.pk, "a", by=None)
     assert ranks(fork, since=moment) == {"a": 3, "new": 4}
 

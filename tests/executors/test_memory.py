@@ -15,7 +15,8 @@ from tests.ops.processes import PROJECT
 GROW = """
 import time
 from agents.executors import memory
-memory.watch({limit}, "It is ended.")
+watch = memory.Watch({limit}, "It is ended.")
+watch.{does}()
 kept = bytearray(b"x") * (100 << 20)
 time.sleep(1)
 """
@@ -25,9 +26,14 @@ class Ended(BaseException):
     pass
 
 
-@pytest.mark.parametrize(("limit", "code"), [(60, memory.ENDED), (0, 0), (4000, 0)])
-def test_a_process_ends_when_it_holds_more_than_its_limit(limit: int, code: int) -> None:
-    command = [sys.executable, "-c", GROW.format(limit=limit)]
+@pytest.mark.parametrize(
+    ("limit", "does", "code"),
+    [(60, "work", memory.ENDED), (0, "work", 0), (4000, "work", 0), (60, "rest", 0)],
+)
+def test_a_process_at_work_ends_when_it_holds_more_than_its_limit(
+    limit: int, does: str, code: int
+) -> None:
+    command = [sys.executable, "-c", GROW.format(limit=limit, does=does)]
     done = subprocess.run(command, cwd=PROJECT, capture_output=True, text=True, timeout=30)
     assert done.returncode == code, done.stderr
     assert ("SIGNALBOX_WORKER_MEMORY_MB=60" in done.stderr) == bool(code)
