@@ -1,8 +1,8 @@
 """Two runs side by side: who runs beside whom, and what runs beside nothing.
 
-Tests with processes of their own share one lane, so that no two of them ever compete, and those in a
-browser another; each other file is a piece of work for whoever is free. A test that measures time is
-marked `alone`.
+Tests with processes of their own share one lane, so that no two of them ever compete, and those in
+a browser another; each other file is a piece of work for whoever is free. A test that measures time
+is marked `alone`.
 """
 
 from __future__ import annotations
