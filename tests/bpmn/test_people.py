@@ -206,6 +206,12 @@ def test_a_form_elsewhere_is_a_shared_form_and_a_page_is_not_taken_over(
     assert ("shared forms" in note) == (key is not None)
 
 
+def test_a_form_that_is_not_there_is_noted_and_keeps_nothing_from_being_published() -> None:
+    reading = read(file(user(camunda__formKey="claim")), has_form=lambda key: False)
+    assert "form" not in reading.definition["tasks"][0]["approval"]
+    assert [one.severity for one in reading.findings if "claim" in one.what] == ["note"]
+
+
 PROPERTIES = """<flowable:formProperty id="amount" name="Amount due" type="double" required="true"
   default="2.5" variable="sum"/>
 <flowable:formProperty id="kind" type="enum"><flowable:value id="a"/><flowable:value id="b"/>

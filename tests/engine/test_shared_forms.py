@@ -9,6 +9,7 @@ import pytest
 from django.db import DatabaseError, transaction
 
 from agents import runner
+from tests.bpmn.drawing import el, file
 from tests.factories import human, make_user, register, start, task
 from workflows import engine
 from workflows.bpmn.reader import read
@@ -97,6 +98,19 @@ def test_the_same_form_again_is_the_same_version_and_no_version_ever_changes() -
     assert [(row.actor, row.data["version"]) for row in rows] == [("user:ann", 1), ("user:ann", 2)]
     with pytest.raises(DatabaseError), transaction.atomic():
         FormVersion.objects.filter(pk=version.pk).update(title="Other")
+
+
+def test_the_key_of_another_tools_form_is_one_of_ours_only_where_there_is_one() -> None:
+    asks = {"camunda__candidateGroups": "approver", "camunda__formKey": "claim"}
+    data = file(el("userTask", "ask", **asks))
+    without = engine.import_bpmn(data, by=None, publish=True)
+    assert without.version is not None
+    assert any("“claim” is not among the shared forms" in one.what for one in without.findings)
+    kept("amount")
+    asking = engine.import_bpmn(data, by=None, publish=True)
+    assert asking.version is not None
+    assert asking.version.graph["nodes"][0]["approval"]["form_of"] == {"key": "claim", "version": 1}
+    assert engine.export_bpmn("orders") == data
 
 
 def test_a_camunda_form_is_imported_under_its_id_and_what_is_left_out_is_told() -> None:

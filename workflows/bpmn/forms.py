@@ -120,6 +120,12 @@ def _shared(source: Source, element: etree._Element, given: str) -> str:
         what = f"The page “{given:.200}” is not taken over: a person sees the input and decides."
         source.note(element, what)
         return ""
+    if not source.has_form(name):
+        what = (
+            f"The form “{name}” is not among the shared forms: a person sees the input and decides."
+        )
+        source.note(element, f"{what} Import it, then choose it at the step.")
+        return ""
     if attribute(element, "formRefBinding") == "version":
         source.note(element, f"The newest version of the form “{name}” is asked.")
     what = f"The form “{name}” is looked for among the shared forms. Outputs say which of its "

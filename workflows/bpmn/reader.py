@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -35,13 +36,19 @@ class Reading:
         return [one for one in self.findings if one.severity == "unsupported"]
 
 
-def read(data: bytes, *, process: str | None = None) -> Reading:
+def read(
+    data: bytes,
+    *,
+    process: str | None = None,
+    has_form: Callable[[str], bool] = lambda key: True,
+) -> Reading:
     """Read the process that is executable, or the one with this id or name.
 
+    A key by which another tool finds a form is one of ours if `has_form` says so; else it is noted.
     Raises BpmnError, with line and element, for what is no BPMN 2.0 or makes no sense: ids that
     are there twice, flows that lead nowhere, no such process.
     """
-    source = Source(parsed(data))
+    source = Source(parsed(data), has_form)
     _check_root(source)
     chosen = _chosen(source, process)
     endless.refuse(source)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from functools import cached_property, lru_cache
 from typing import Any
 
@@ -129,13 +129,14 @@ def _stands_alone(element: etree._Element) -> bool:
 class Source:
     """The parsed file. Raises BpmnError when two elements have the same id."""
 
-    def __init__(self, file: Parsed) -> None:
+    def __init__(self, file: Parsed, has_form: Callable[[str], bool]) -> None:
         self.root, self._lines = file.root, file.lines
         self.findings: list[Finding] = []
         self.by_id: dict[str, etree._Element] = {}
         self.used: dict[etree._Element, None] = {}  # what the process refers to beside itself
         self.readable = MOST_EXPRESSIONS  # characters of expressions that are still translated
         self.askable = MOST_FORMS  # characters of forms that steps may still ask
+        self.has_form = has_form  # whether a form of this key is shared by steps
         self.forms: dict[str, Any] = {}  # of the file itself, as far as they have been read
         self._foreign = _held(self.root)
         for element in file.lines:

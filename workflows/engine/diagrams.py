@@ -14,6 +14,7 @@ from workflows.graph.validation import Problem
 from workflows.models import (
     LARGEST_DIAGRAM,
     Diagram,
+    Form,
     TaskDefinition,
     Version,
     VersionDiagram,
@@ -97,11 +98,15 @@ def read(data: bytes, process: str | None = None) -> Reading:
             [Problem("", "diagram", f"It has {len(data)} bytes; {LARGEST_DIAGRAM} is the limit.")]
         )
     try:
-        return reader.read(data, process=process)
+        return reader.read(data, process=process, has_form=_has_form)
     except BpmnError as error:
         place = f"Line {error.line}: " if error.line else ""
         problem = Problem(error.element_id or "", "diagram", f"{place}{error.message}")
         raise InvalidDiagram([problem]) from error
+
+
+def _has_form(key: str) -> bool:
+    return Form.objects.filter(key=key).exists()
 
 
 def current(workflow: Workflow, definition: Mapping[str, Any]) -> bytes:
