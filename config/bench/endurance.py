@@ -12,7 +12,7 @@ import psycopg
 from django.db import connection
 
 from config.bench import workloads
-from workflows import engine
+from workflows import clock, engine
 from workflows.engine import advancing, sessions
 from workflows.models import Execution, Workflow
 
@@ -57,15 +57,15 @@ def old_snapshot(number: int) -> dict[str, Any]:
 
 def _steady_rate() -> float:
     """Steps a second while work comes in as fast as it is done."""
-    began = _now()
+    began = clock.of_database()
     end = time.monotonic() + STEADY_SECONDS
     while time.monotonic() < end:
         if Execution.objects.filter(finished_at=None).count() < 300:
             workloads.bulk("chain", 200)
         time.sleep(0.01)
-    ended = _now()
+    ended = clock.of_database()
     done = Execution.objects.filter(finished_at__gt=began, finished_at__lte=ended).count()
-    return done * STEPS / float((ended - began).total_seconds())
+    return done * STEPS / (ended - began).total_seconds()
 
 
 def _what_comes_meanwhile() -> tuple[list[int], list[int]]:
@@ -113,9 +113,3 @@ def _open_snapshot() -> Iterator[None]:
         link.isolation_level = psycopg.IsolationLevel.REPEATABLE_READ
         link.execute("SELECT count(*) FROM workflows_task")
         yield
-
-
-def _now() -> Any:
-    with connection.cursor() as cursor:
-        cursor.execute("SELECT clock_timestamp()")
-        return cursor.fetchone()[0]

@@ -251,25 +251,14 @@ def test_a_boundary_message_or_signal_interrupts(kind: str) -> None:
     assert run(START, sub("a", inner), edge, tasks("z", "r"), ways, acts=(act,)) == ["r"]
 
 
-def test_a_signal_reaches_who_waits_on_another_way() -> None:
+@pytest.mark.parametrize("kind", ["signal", "message"])
+def test_what_is_thrown_is_caught_on_another_way(kind: str) -> None:
     ways = chain("s", "f", "w", "a") + chain("f", "t", "b")
     drawn = (
         START,
         el("parallelGateway", "f"),
-        event("intermediateCatchEvent", "w", "signal"),
-        event("intermediateThrowEvent", "t", "signal"),
-        tasks("a", "b"),
-    )
-    assert sorted(run(*drawn, ways)) == ["a", "b", "w"]
-
-
-def test_a_message_that_is_thrown_is_caught_on_another_way() -> None:
-    ways = chain("s", "f", "w", "a") + chain("f", "t", "b")
-    drawn = (
-        START,
-        el("parallelGateway", "f"),
-        event("intermediateCatchEvent", "w", "message"),
-        event("intermediateThrowEvent", "t", "message"),
+        event("intermediateCatchEvent", "w", kind),
+        event("intermediateThrowEvent", "t", kind),
         tasks("a", "b"),
     )
     assert sorted(run(*drawn, ways)) == ["a", "b", "w"]

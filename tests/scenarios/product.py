@@ -131,7 +131,9 @@ class Product:
         return json.loads(done.stdout.splitlines()[-1])
 
     def wait_until_ready(self) -> Product:
-        told = lambda: "Stop with Ctrl-C" in self.output or self.process.poll()  # noqa: E731
+        def told() -> bool | int | None:
+            return "Stop with Ctrl-C" in self.output or self.process.poll()
+
         with suppress(AssertionError):
             until(told, START_SECONDS)
         assert told() is True, self.output

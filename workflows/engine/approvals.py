@@ -86,14 +86,14 @@ def people(approval: Approval) -> str:
 def cancel_open(execution_id: int, task_id: int | None = None) -> None:
     """Withdraw the open questions of a locked execution that is being stopped, or of one task."""
     of_task = {} if task_id is None else {"task_id": task_id}
-    asked = Approval.objects.filter(execution_id=execution_id, state=Approval.State.OPEN, **of_task)
-    asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
+    withdraw([execution_id], **of_task)
     forget_due(execution_id, task_id)
 
 
-def withdraw(execution_ids: Collection[int]) -> None:
+def withdraw(execution_ids: Collection[int], **of_task: int) -> None:
     """Withdraw the open questions of locked executions that are being cancelled."""
-    asked = Approval.objects.filter(execution__in=execution_ids, state=Approval.State.OPEN)
+    open_ones = Approval.objects.filter(state=Approval.State.OPEN, **of_task)
+    asked = open_ones.filter(execution__in=execution_ids)
     asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
 
 

@@ -11,8 +11,9 @@ from typing import Any
 
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
-from django.db.models import DateTimeField, F, Func, Q
+from django.db.models import F, Q
 
+from workflows import clock
 from workflows.errors import UnknownAgent, WrongState
 from workflows.models import AgentSlot, Breaker, LaneMember
 
@@ -28,18 +29,11 @@ UNRESERVED_FIRST = F("task").asc(nulls_first=True)
 State = Breaker.State
 
 
-class Present(Func):
-    """SQL's own clock, by which steps begin: it tells what began before a change from the rest."""
-
-    function = "workflows_now"
-    output_field = DateTimeField()
-
-
 def begin_trials() -> int:
     """Make breakers half-open whose cool-down is over; how many."""
     with transaction.atomic():
         locked = Breaker.objects.select_for_update(skip_locked=True).order_by("agent_key")
-        due = list(locked.filter(trial_at__lte=Present())[:BATCH])
+        due = list(locked.filter(trial_at__lte=clock.in_database())[:BATCH])
         entries = [_move(breaker, State.HALF_OPEN, by=transitions.SYSTEM) for breaker in due]
         for breaker in due:
             _choose_trial_slot(breaker.agent_key)
@@ -118,7 +112,7 @@ def _move(breaker: Breaker, new: str, *, by: str, **told: Any) -> transitions.En
         state=new,
         failures=breaker.failures,
         openings=breaker.openings,
-        changed_at=Present(),
+        changed_at=clock.in_database(),
         trial_at=None,
     )
     LaneMember.objects.filter(agent_key=breaker.agent_key).update(breaker=new)

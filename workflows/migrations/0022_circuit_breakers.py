@@ -128,5 +128,5 @@ class Migration(migrations.Migration):
                 name="a_breaker_has_sane_settings",
             ),
         ),
-        *sql.install("judge", "hold", "lend", "advance", "advance_tokens", "due"),
+        *sql.install("due"),
     ]

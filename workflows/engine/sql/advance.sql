@@ -33,10 +33,6 @@ BEGIN
     IF p_outcomes <> '[]' THEN
         s := workflows_settle(p_session, p_outcomes);
         v_entries := s.entries;
-        IF cardinality(s.freed) > 0 AND (p_outcomes @> '[{"answered": false}]'
-                OR EXISTS (SELECT FROM workflows_breaker b WHERE b.failures > 0)) THEN
-            v_entries := v_entries || workflows_judge(p_outcomes, s.done, s.freed);
-        END IF;
     END IF;
     IF cardinality(s.done) > 0 THEN
         SELECT * INTO o FROM workflows_open(s.given, s.done);

@@ -31,10 +31,6 @@ BEGIN
     IF p_outcomes <> '[]' THEN
         s := workflows_settle(p_session, p_outcomes);
         v_entries := s.entries;
-        IF cardinality(s.freed) > 0 AND (p_outcomes @> '[{"answered": false}]'
-                OR EXISTS (SELECT FROM workflows_breaker b WHERE b.failures > 0)) THEN
-            v_entries := v_entries || workflows_judge(p_outcomes, s.done, s.freed);
-        END IF;
         IF cardinality(s.done) < cardinality(s.given) THEN
             RETURN QUERY SELECT 'refused', g.id, g.id >> 20, NULL::bigint, NULL::integer, NULL::text,
                 NULL::integer, NULL::smallint, NULL::smallint, NULL::integer, NULL::text,

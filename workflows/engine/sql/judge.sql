@@ -5,7 +5,9 @@
 -- when it opened does not end its trial. Locks breakers in the order of their keys; returns the audit
 -- rows, still to append. Called only when something failed or a row of failures has begun.
 CREATE OR REPLACE FUNCTION workflows_judge(p_outcomes jsonb, p_done bigint[], p_agents text[])
-RETURNS workflows_audit_entry[] LANGUAGE plpgsql AS $$
+RETURNS workflows_audit_entry[] LANGUAGE plpgsql
+-- Called where loops are off: here each task is looked up by its id, or all would be read.
+SET enable_nestloop = on AS $$
 DECLARE
     v_now timestamptz := workflows_now();
     v_old workflows_breaker;

@@ -88,5 +88,9 @@ BEGIN
         INTO v_more FROM again a;
         s.entries := s.entries || v_more;
     END IF;
+    IF cardinality(s.freed) > 0 AND (p_outcomes @> '[{"answered": false}]'
+            OR EXISTS (SELECT FROM workflows_breaker b WHERE b.failures > 0)) THEN
+        s.entries := s.entries || workflows_judge(p_outcomes, s.done, s.freed);
+    END IF;
     RETURN s;
 END $$;
