@@ -201,10 +201,7 @@ def test_who_may_not_follow_is_told_so(
     in_loop(test)
 
 
-@pytest.mark.parametrize("moment", ["begin", "resync"])
-def test_what_was_written_while_nobody_listened_is_told_then(
-    operator: Program, moment: str
-) -> None:
+def test_what_was_written_while_nobody_listened_is_told_then(operator: Program) -> None:
     execution = started()
     unheard = transitions.Entry("unheard", "execution", str(execution.pk), "system", execution.pk)
 
@@ -215,7 +212,7 @@ def test_what_was_written_while_nobody_listened_is_told_then(
         while not front.live.hub.mark:
             await asyncio.sleep(0.01)
         await in_thread(transitions.record, [unheard])
-        getattr(front.live.hub, moment)()
+        front.live.hub.resync()
         assert len(await call.until("unheard")) == 1
 
     in_loop(test)

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import re
 import statistics
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.desk import Desk, csrf_token, decide, expect_task, start_order
 from tests.scenarios.product import Product
@@ -91,3 +92,23 @@ def _delay(page: Page, elsewhere: Page, product: Product, execution: int, verb: 
     )
     seen = page.wait_for_function("seq => window.seenAt[seq]", arg=str(seq)).json_value()
     return float(seen) - float(at)
+
+
+def test_what_changes_while_the_page_is_still_loading_is_on_screen(
+    ada: Page, grace: Page, desk: Desk
+) -> None:
+    """The last script comes late: what is told until then must not be lost."""
+    execution = start_order(ada, "ORD-LOADING", 951)
+    expect_task(ada, "Approve order", "paused")
+    elsewhere = desk.open_for("ada")
+    elsewhere.goto(ada.url)
+    expect(elsewhere.locator("#live")).to_have_attribute("data-status", "on")
+    held: list[Route] = []
+    ada.route(re.compile("/viewer.js"), lambda route: held.append(route))
+    ada.goto(ada.url, wait_until="commit")
+    expect(ada.locator("#x-facts .badge[data-state=running]")).to_be_visible()
+    decide(grace, execution, "Approve")
+    expect(elsewhere.locator("#x-facts .badge[data-state=completed]")).to_be_visible()
+    held[0].continue_()
+    expect(ada.locator("#x-facts .badge[data-state=completed]")).to_be_visible()
+    expect_task(ada, "Approve order", "completed")

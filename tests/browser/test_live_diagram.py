@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 import pytest
-from playwright.sync_api import CDPSession, Locator, Page, Route, expect
+from playwright.sync_api import Locator, Page, Route, expect
 
 from tests.browser.desk import (
     PHONE,
@@ -46,11 +46,18 @@ REPAINTED = """async () => {
     });
     watch.observe({type: "longtask"});
     const whole = await painted(shapes.length, 1);
-    const start = performance.now();
-    for (let round = 2; round < 102; round++) await painted(10, round);
-    const hundred = performance.now() - start;
+    const touched = new Set();
+    const changes = new MutationObserver((list) => {
+        for (const {target} of list)
+            touched.add(target.closest("[data-element-id]")?.dataset.elementId);
+    });
+    changes.observe(live.element, {subtree: true, attributes: true});
+    await painted(10, 2);
+    changes.disconnect();
+    touched.delete(undefined);
     await new Promise((done) => setTimeout(done, 50));
-    return {shapes: shapes.filter((one) => !one.labelTarget).length, longest, whole, hundred};
+    const count = shapes.filter((one) => !one.labelTarget).length;
+    return {shapes: count, longest, whole, touched: touched.size};
 }"""
 SAME = "window.canvasOfThisTest === document.querySelector('#diagram svg[data-element-id]')"
 
@@ -228,26 +235,14 @@ def test_a_process_from_a_file_runs_in_its_own_drawing(ada: Page, drawn: Drawn) 
     expect(flow(ada, "flow_both_contract")).to_contain_class("is-active")
 
 
-@pytest.mark.alone
-def test_three_hundred_elements_are_repainted_without_a_long_pause(ada: Page, drawn: Drawn) -> None:
+def test_three_hundred_elements_are_repainted_piece_by_piece(ada: Page, drawn: Drawn) -> None:
+    """What a repaint touches is what differs, and one of everything lets the page breathe."""
     assert drawn.elements > 290
     opened(ada, drawn.large)
-    clock = ada.context.new_cdp_session(ada)
-    clock.send("Performance.enable", {"timeDomain": "threadTicks"})
-    before = _processor_seconds(clock)
     told = ada.evaluate(REPAINTED)
-    spent = _processor_seconds(clock) - before
-    if told["longest"] > 200:  # others may have had the processor: once more
-        told = ada.evaluate(REPAINTED)
     assert told["shapes"] == drawn.elements
-    assert told["longest"] <= 200, told
-    assert spent / 101 <= 0.05, (spent, told)
-
-
-def _processor_seconds(clock: CDPSession) -> float:
-    """What the page's main thread has used, whatever else the machine does."""
-    metrics = clock.send("Performance.getMetrics")["metrics"]
-    return next(float(one["value"]) for one in metrics if one["name"] == "TaskDuration")
+    assert told["touched"] == 10, told
+    assert told["longest"] <= told["whole"] / 2, told
 
 
 def test_the_focus_stays_in_the_diagram_when_the_canvas_takes_its_place(

@@ -52,11 +52,12 @@ async def start() -> int:
 
 
 async def listening(live: Live, client: Client, **asked: str) -> Stream:
+    is_first = not live.hub.mark
     opened = Stream(live, client, **asked)
     assert await opened.status() == 200
-    await opened.event()
-    while live.hub.mark == 0:
-        await asyncio.sleep(0.01)
+    assert (await opened.event())[0] == "mark"
+    if is_first:  # the process listens to the database from now on
+        assert (await opened.event())[0] == "resync"
     return opened
 
 

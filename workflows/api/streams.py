@@ -42,9 +42,6 @@ class Follower(Subscriber):
         if self.execution_id in changes.executions or "executions" in changes.topics:
             self.news.set()
 
-    def begin(self) -> None:
-        self.news.set()
-
     def resync(self, mark: int) -> None:
         self.news.set()
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Callable, Collection
 from concurrent.futures import ThreadPoolExecutor
-from datetime import UTC, datetime
+from datetime import timedelta
 from http.cookies import CookieError, SimpleCookie
 from importlib import import_module
 from typing import Any, TypeVar
@@ -16,7 +16,7 @@ from django.db import connection
 from django.db.models import QuerySet
 from django.http import HttpRequest
 
-from workflows import access
+from workflows import access, clock
 from workflows.models import AuditEvent
 
 from . import frames
@@ -73,8 +73,13 @@ def missed(last: int) -> frames.Changes | None:
 
 
 def missed_since(moment: float) -> frames.Changes | None:
-    """What changed since a page was rendered (seconds since 1970); None when it is too much."""
-    begin = datetime.fromtimestamp(moment - RENDERING_SECONDS, UTC)
+    """What changed since a page was rendered; None when it is too much.
+
+    `moment` is by this host's clock (seconds since 1970), audit rows are by the database's: what
+    counts is how long ago it was.
+    """
+    age = max(clock.now().timestamp() - moment, 0.0) + RENDERING_SECONDS
+    begin = clock.in_database() - timedelta(seconds=age)
     newest = AuditEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     return _changes(AuditEvent.objects.filter(id__gt=newest - ROWS_READ, at__gte=begin))
 

@@ -28,9 +28,6 @@ class Subscriber:
         """Something has changed; `frame` says the same on the wire."""
         raise NotImplementedError
 
-    def begin(self) -> None:
-        """Only from now on are changes told."""
-
     def resync(self, mark: int) -> None:
         """Notifications may have been lost."""
         raise NotImplementedError
@@ -93,11 +90,6 @@ class Hub:
         if self._held and self._flush is None:
             loop = asyncio.get_running_loop()
             self._flush = loop.call_later(WINDOW_SECONDS, self._send_held)
-
-    def begin(self) -> None:
-        """Tells every client that its changes are told from now on."""
-        for client in self.clients:
-            client.begin()
 
     def resync(self) -> None:
         """Tells every client to fetch everything: notifications may have been lost."""

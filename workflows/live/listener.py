@@ -22,17 +22,14 @@ log = logging.getLogger(__name__)
 
 async def listen(hub: Hub) -> None:
     """Feeds the hub until cancelled."""
-    delay, was_connected = FIRST_DELAY, False
+    delay = FIRST_DELAY
     while True:
         try:
             async with await _connect() as link:
                 await link.execute(f"LISTEN {CHANNEL}")
                 hub.mark = max(hub.mark, await _newest(link))
-                if was_connected:
-                    hub.resync()
-                else:
-                    hub.begin()
-                delay, was_connected = FIRST_DELAY, True
+                hub.resync()  # who came before has heard nothing until now
+                delay = FIRST_DELAY
                 await _relay(link, hub)
         except (psycopg.Error, OSError) as error:
             log.warning("Live updates lost the database, trying again: %s", error)

@@ -72,11 +72,17 @@ function lead() {
   return new Promise(() => {}); // the lock is held until the tab goes away
 }
 
-if (url && status) {
+function begin() {
   channel = new BroadcastChannel("signalbox-live");
   channel.onmessage = (event) => deliver(event.data);
   if (navigator.locks) navigator.locks.request("signalbox-live", lead);
   else lead(); // locks need https or localhost
   channel.postMessage({ hello: me });
+  // The page took so long that the leader may have forgotten what it told meanwhile.
+  if (performance.now() > REMEMBERED) deliver({ type: "resync" });
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
+
+// Not before: until then nothing in the page listens, and what is told would be lost. htmx waits for
+// the same event, and stands before this script.
+if (url && status) document.addEventListener("DOMContentLoaded", begin, { once: true });
