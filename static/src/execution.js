@@ -31,11 +31,14 @@ class LiveDiagram {
   async refresh() {
     if (this.#isBusy) return void (this.#isLate = true);
     this.#isBusy = true;
-    do {
-      this.#isLate = false;
-      await this.#fetch();
-    } while (this.#isLate);
-    this.#isBusy = false;
+    try {
+      do {
+        this.#isLate = false;
+        await this.#fetch();
+      } while (this.#isLate);
+    } finally {
+      this.#isBusy = false;
+    }
   }
 
   async #fetch() {

@@ -34,6 +34,10 @@ REFRESH = """async address => {
     return performance.now() - began;
 }"""
 
+CHANGED = """document.dispatchEvent(
+    new CustomEvent("signalbox:changed", { detail: { topics: ["batches"] } }))"""
+FETCHED = re.compile("/incidents/$")
+
 
 @pytest.mark.alone
 def test_a_change_is_on_screen_within_200_ms_of_its_commit(
@@ -112,3 +116,12 @@ def test_what_changes_while_the_page_is_still_loading_is_on_screen(
     held[0].continue_()
     expect(ada.locator("#x-facts .badge[data-state=completed]")).to_be_visible()
     expect_task(ada, "Approve order", "completed")
+
+
+def test_a_list_that_is_fetched_less_often_shows_the_last_change_too(ada: Page) -> None:
+    ada.goto("/incidents/")
+    expect(ada.locator("#live")).to_have_attribute("data-status", "on")
+    with ada.expect_request(FETCHED):
+        ada.evaluate(CHANGED)
+    with ada.expect_request(FETCHED):
+        ada.evaluate(CHANGED)

@@ -4,8 +4,22 @@ import { all, one } from "./dom.js";
 const wanted = new Set();
 const newer = new Set();
 
+const resting = new Map(); // element → whether something has changed since it was last fetched
+
 function refresh(element) {
+  if (resting.has(element)) return void resting.set(element, true);
   window.htmx?.trigger(element, "live");
+  if (element?.dataset.pace) rest(element);
+}
+
+/** What costs the server more is fetched at most once in `data-pace` milliseconds, the last change included. */
+function rest(element) {
+  resting.set(element, false);
+  setTimeout(() => {
+    const isStale = resting.get(element);
+    resting.delete(element);
+    if (isStale) refresh(element);
+  }, element.dataset.pace);
 }
 
 function changed({ executions = [], topics = [] }) {
