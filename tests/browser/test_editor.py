@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.desk import PHONE, Desk, csrf_token, expect_state, send
 from tests.browser.drawing import (
@@ -284,6 +284,24 @@ def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk, linus: 
         other.locator("#conflict-dialog").get_by_role("button", name="Go on with mine").click()
     assert b"After theirs" in file.value.path().read_bytes()
     expect(other.locator("#saved")).to_have_attribute("data-status", "saved")
+
+
+def test_what_is_drawn_while_a_slow_server_saves_is_saved_once_after_it(linus: Page) -> None:
+    new_workflow(linus, "In a hurry")
+    linus.clock.install()
+    held: list[Route] = []
+    linus.route("**/edit/save/", lambda route: held.append(route), times=1)
+    with linus.expect_request("**/edit/save/"):
+        add_by_tree(linus, "Start", "Task of an agent", "One")
+    for before, name in (("One", "Two"), ("Two", "Three")):
+        add_by_tree(linus, before, "Task of an agent", name)
+        linus.clock.run_for(1000)  # each has its own turn to be saved
+    held[0].continue_()
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
+    expect(linus.locator("#conflict-dialog")).to_be_hidden()
+    linus.reload()
+    ready(linus)
+    expect(item(linus, "Three")).to_be_visible()
 
 
 def test_what_did_not_reach_the_server_is_offered_again(desk: Desk, linus: Page) -> None:

@@ -36,8 +36,7 @@ export class Draft {
   /** Saved now; false when that is not possible. */
   async flush() {
     clearTimeout(this.#timer);
-    await this.#saving;
-    if (this.isDirty) await this.#save();
+    await this.#save();
     return !this.isDirty;
   }
 
@@ -70,14 +69,16 @@ export class Draft {
     this.#timer = setTimeout(() => this.#save(), wait);
   }
 
+  /** One at a time: two with the same revision would look like two people to the server. */
   async #save() {
-    if (this.#saving) {
-      await this.#saving;
-      if (!this.isDirty) return;
-    }
+    while (this.#saving) await this.#saving.catch(() => {}); // who has sent it hears of it
+    if (!this.isDirty) return;
     this.#saving = this.#send();
-    await this.#saving;
-    this.#saving = null;
+    try {
+      await this.#saving;
+    } finally {
+      this.#saving = null;
+    }
   }
 
   async #send() {
