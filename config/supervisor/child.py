@@ -15,9 +15,9 @@ from pathlib import Path
 from config.supervisor.lifeline import LAST_CALL
 
 FIRST_DELAY = 0.5
-LONGEST_DELAY = 30.0
+LONGEST_DELAY = 15.0  # with the time of a start less than the 30 s within which work goes on
 # Seconds of life after which a child counts as healthy and its delay begins anew.
-HEALTHY_AFTER = 60.0
+HEALTHY_AFTER = 20.0
 
 _output = threading.Lock()
 

@@ -99,6 +99,14 @@ def test_what_was_missed_is_told_on_reconnecting(operator: Client) -> None:
     in_loop(test)
 
 
+def test_a_page_asks_for_what_changes_from_the_moment_it_was_asked_for(
+    operator: Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("workflows.live.rendering.time.time", lambda: 1_800_000_000.25)
+    page = operator.get("/executions/").content.decode()
+    assert 'data-since="1800000000.250"' in page
+
+
 def test_too_much_missed_is_one_resync(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("workflows.live.admission.REPLAY_LIMIT", 2)
     for _ in range(3):
@@ -211,6 +219,22 @@ def test_a_stream_holds_no_connection_and_the_listener_comes_back(operator: Clie
         await start()
         assert (await tabs[1].event())[0] == "resync"
         assert (await tabs[1].event())[0] == "changed"
+
+    in_loop(test)
+
+
+def test_when_one_of_a_pair_breaks_both_begin_anew_and_nobody_listens_twice(
+    operator: Client,
+) -> None:
+    async def test(live: Live) -> None:
+        await listening(live, operator)
+        listener, recheck = live._tasks
+        recheck.cancel()
+        await asyncio.gather(recheck, return_exceptions=True)
+        assert await Stream(live, operator).status() == 200
+        async with asyncio.timeout(10):
+            await asyncio.gather(listener, return_exceptions=True)
+        assert not any(task.done() for task in live._tasks)
 
     in_loop(test)
 

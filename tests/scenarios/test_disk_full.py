@@ -28,6 +28,7 @@ LOG = (
     "SELECT pg_logical_emit_message(false, 'ballast', repeat('x', 1000000))"
     " FROM generate_series(1, 8)"
 )
+RECYCLED = 32  # times that much is more than PostgreSQL keeps of old log files to write over
 FILLS = int(os.environ.get("SIGNALBOX_DISK_FILLS", "1"))
 NOTICED_SECONDS = 45.0  # a queue that shows no sign of life for 30 s, and a canary's time
 RECOVERY_SECONDS = 60.0
@@ -70,7 +71,8 @@ def _used_up(product: Product, disk: Path, taken: list[int]) -> bool:
     """
     fill(disk)
     with contextlib.suppress(psycopg.Error):
-        product.ask(LOG)
+        for _ in range(RECYCLED):
+            product.ask(LOG)
     if _readiness(product) == 503:
         return True
     with contextlib.suppress(AssertionError):

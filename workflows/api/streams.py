@@ -11,7 +11,7 @@ import json
 import re
 from collections.abc import Collection
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from workflows import clock
 from workflows.errors import UnknownExecution
@@ -108,7 +108,7 @@ async def _news(execution_id: int, seq: int) -> News:
     """Nothing while the database is away: the hub tells when it is back."""
     try:
         return await in_thread(news_after, execution_id, seq)
-    except DatabaseError:
+    except (DatabaseError, InterfaceError):
         return News(b"", seq, False, False)
 
 
@@ -135,7 +135,7 @@ def _admitted(authorization: str, execution_id: int) -> ApiToken:
         found(execution_id)
     except UnknownExecution as error:
         raise of_engine(error) from error
-    except DatabaseError as error:
+    except (DatabaseError, InterfaceError) as error:
         raise Refusal(503, headers={"Retry-After": "5"}) from error
     return token
 

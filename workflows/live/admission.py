@@ -24,7 +24,7 @@ from . import frames
 REPLAY_LIMIT = 200  # executions; more and the page is better fetched whole
 OVERLAP = 1000  # audit rows: ids are given before they are committed, so some arrive late
 ROWS_READ = 5000
-RENDERING_SECONDS = 2.0  # how much older than its own date a page's content may be
+COMMIT_SECONDS = 2.0  # a row is dated before it is committed, and a page may be read in between
 
 _threads = ThreadPoolExecutor(2, thread_name_prefix="live")
 Result = TypeVar("Result")
@@ -73,12 +73,12 @@ def missed(last: int) -> frames.Changes | None:
 
 
 def missed_since(moment: float) -> frames.Changes | None:
-    """What changed since a page was rendered; None when it is too much.
+    """What changed since a page was asked for; None when it is too much.
 
     `moment` is by this host's clock (seconds since 1970), audit rows are by the database's: what
     counts is how long ago it was.
     """
-    age = max(clock.now().timestamp() - moment, 0.0) + RENDERING_SECONDS
+    age = max(clock.now().timestamp() - moment, 0.0) + COMMIT_SECONDS
     begin = clock.in_database() - timedelta(seconds=age)
     newest = AuditEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
     return _changes(AuditEvent.objects.filter(id__gt=newest - ROWS_READ, at__gte=begin))

@@ -1,7 +1,7 @@
 """GET /live/: server-sent events, straight on ASGI: a stream holds neither thread nor connection.
 
 What a client missed is sent first: after the audit row `Last-Event-ID` (or `last`), or since the
-page was rendered (`since`, seconds). 401 and 403 say who may not listen, 429 that a user has too
+page was asked for (`since`, seconds). 401 and 403 say who may not listen, 429 that a user has too
 many streams, 503 that the process has too many, or is stopping.
 """
 
@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import parse_qs
 
-from django.db import DatabaseError
+from django.db import DatabaseError, InterfaceError
 
 from . import frames
 from .admission import admitted, in_thread, missed, missed_since, session_key
@@ -125,6 +125,8 @@ class Live:
     def _start(self) -> None:
         if self._tasks and all(not task.done() for task in self._tasks):
             return
+        for task in self._tasks:
+            task.cancel()  # one of them has broken; two listeners would tell everything twice
         self._loop = asyncio.get_running_loop()
         self._tasks = [
             self._loop.create_task(listen(self.hub)),
@@ -136,7 +138,7 @@ class Live:
             await asyncio.sleep(RECHECK_SECONDS)
             for check in {client.expelled for client in self.hub.clients}:
                 theirs = {client for client in self.hub.clients if client.expelled is check}
-                with suppress(DatabaseError):  # it is away: asked again when it is back
+                with suppress(DatabaseError, InterfaceError):  # away: asked again when it is back
                     out = await in_thread(check, {client.credential for client in theirs})
                     self.hub.end({client for client in theirs if client.credential in out})
 

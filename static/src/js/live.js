@@ -39,7 +39,7 @@ function welcome(tab) {
 }
 
 function address() {
-  const wanted = last ? { last } : { since: document.body.dataset.rendered };
+  const wanted = last ? { last } : { since: document.body.dataset.since };
   return `${url}?${new URLSearchParams(wanted)}`;
 }
 
