@@ -104,7 +104,7 @@ def test_a_page_asks_for_what_changes_from_the_moment_it_was_asked_for(
 ) -> None:
     monkeypatch.setattr("workflows.live.rendering.time.time", lambda: 1_800_000_000.25)
     page = operator.get("/executions/").content.decode()
-    assert 'data-since="1800000000.250"' in page
+    assert 'data-received="1800000000.250"' in page
 
 
 def test_too_much_missed_is_one_resync(operator: Client, monkeypatch: pytest.MonkeyPatch) -> None:

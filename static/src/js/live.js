@@ -39,7 +39,7 @@ function welcome(tab) {
 }
 
 function address() {
-  const wanted = last ? { last } : { since: document.body.dataset.since };
+  const wanted = last ? { last } : { since: document.body.dataset.received };
   return `${url}?${new URLSearchParams(wanted)}`;
 }
 
