@@ -13,6 +13,7 @@ from django.test import Client
 from tests.factories import chain, make_agent, make_user, register
 from tests.live.browser import Stream, nothing
 from workflows import engine
+from workflows.engine import transitions
 from workflows.live import stream
 from workflows.live.admission import in_thread
 from workflows.live.stream import Live
@@ -80,6 +81,31 @@ def test_an_event_carries_ids_and_topics_only(operator: Client) -> None:
         await start()
         _name, data, _mark = await tab.event()
         assert set(data) == {"executions", "topics"}
+
+    in_loop(test)
+
+
+@pytest.mark.parametrize("count", [401, 2000])
+def test_each_of_many_that_change_at_once_is_named(operator: Client, count: int) -> None:
+    async def test(live: Live) -> None:
+        tab = await listening(live, operator)
+        await in_thread(transitions.doorbell, range(1, 1 + count), "agents")
+        told, topics = set[int](), set[str]()
+        while len(told) < count or not topics:
+            _name, data, _mark = await tab.event()
+            told |= set(data["executions"])
+            topics |= set(data["topics"])
+        assert (told, topics) == (set(range(1, 1 + count)), {"agents"})
+
+    in_loop(test)
+
+
+def test_of_more_than_can_be_named_it_is_told_that_they_are_many(operator: Client) -> None:
+    async def test(live: Live) -> None:
+        tab = await listening(live, operator)
+        await in_thread(transitions.doorbell, range(1, 2002))
+        _name, data, _mark = await tab.event()
+        assert data == {"executions": [], "topics": ["executions"]}
 
     in_loop(test)
 

@@ -34,6 +34,8 @@ TAKEN_UP = (
     "marking",
 )
 LIVE_CHANNEL, WORK_CHANNEL = "signalbox_live", "signalbox_work"
+WORDS_TOLD = 400  # in one notification, which holds 8,000 bytes
+MOST_NAMED = 2000  # executions; of more, pages are told only that there are many
 
 _token: ContextVar[str] = ContextVar("token", default="")
 
@@ -185,12 +187,16 @@ def record(entries: Iterable[Entry]) -> None:
 
 
 def doorbell(execution_ids: Sequence[int] = (), *topics: str, work: bool = False) -> None:
-    """Tell listening pages and, with `work`, waiting sessions: delivered when this commits."""
-    few = len(execution_ids) <= 400  # a notification holds 8,000 bytes
-    words = [*(str(number) for number in execution_ids if few), *topics]
-    if not (few and words):
+    """Tell listening pages and, with `work`, waiting sessions: delivered when this commits.
+
+    The topic `executions` stands for more of them than are named.
+    """
+    named = execution_ids if len(execution_ids) <= MOST_NAMED else ()
+    words = [*map(str, named), *topics]
+    if not words or len(named) < len(execution_ids):
         words.append("executions")
-    _call("SELECT pg_notify(%s, %s)", [LIVE_CHANNEL, ",".join(words)])
+    told = [",".join(words[at : at + WORDS_TOLD]) for at in range(0, len(words), WORDS_TOLD)]
+    _call("SELECT pg_notify(%s, each) FROM unnest(%s::text[]) AS each", [LIVE_CHANNEL, told])
     if work:
         wake_sessions()
 

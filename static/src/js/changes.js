@@ -23,6 +23,7 @@ function rest(element) {
 }
 
 function changed({ executions = [], topics = [] }) {
+  if (topics.includes("executions")) return everything(); // more of them than are named
   const list = one("[data-live-rows]");
   for (const id of executions) {
     for (const element of all(`[data-live-id="${id}"]`)) refresh(element);
