@@ -77,9 +77,10 @@ def work() -> int:
 def _work_until(end: End, watch: memory.Watch) -> int:
     steps, told_at = 0, -OUTAGE_TOLD_SECONDS
     kept: Kept = stdlib_queue.SimpleQueue()
+    slot = None
     while not end.has_come or _must_stay(end):
         end.put_off_alarm()
-        slot = Slot(end, kept, slots=settings.WORKERS, watch=watch)
+        slot = Slot(end, kept, slots=settings.WORKERS, watch=watch, before=slot)
         try:
             lanes.refresh_repeatability()  # what a tool declares may have changed with the code
             steps += slot.run()
@@ -147,7 +148,7 @@ class Slot:
     """One session from open to close.
 
     `kept` are results that earlier sessions of this process could not report; `slots`, how many
-    sessions its host may have.
+    sessions its host may have; `before`, the session before it, whose changes may still be untold.
     """
 
     def __init__(
@@ -156,6 +157,7 @@ class Slot:
         kept: Kept | None = None,
         slots: int | None = None,
         watch: memory.Watch | None = None,
+        before: Slot | None = None,
     ) -> None:
         self.end, self.slots = end, slots
         self.watch = memory.Watch(0, "") if watch is None else watch
@@ -165,7 +167,7 @@ class Slot:
         self.ear, self.bell = os.pipe()
         os.set_blocking(self.ear, False)
         self.in_flight = self.steps = 0
-        self.changed: set[int] = set()
+        self.changed: set[int] = set() if before is None else set(before.changed)
         self.due: dict[tuple[int, int], float] = {}
         self.leaves_work = self.is_lost = self.is_clogged = False
         self.is_woken = True
@@ -180,6 +182,7 @@ class Slot:
         except sessions.NoFreeSlot:
             self._hang_up()
             self._report_kept()
+            self._ring(now=True)
             raise
         self.house = Housekeeping(self.session)
         pool = ThreadPoolExecutor(settings.THREADS, thread_name_prefix="agent")
@@ -318,6 +321,7 @@ class Slot:
         self._keep(self._gathered())
         try:
             self._report_kept()
+            self._ring(now=True)
         except (OperationalError, InterfaceError):
             log.warning("A late result is kept until the database is back.")
 

@@ -8,7 +8,7 @@ from dataclasses import replace
 from datetime import timedelta
 
 import pytest
-from django.db import connection, transaction
+from django.db import OperationalError, connection, transaction
 
 from agents import housekeeping, runner, tools
 from tests.engine.conftest import at_work, together, wait_for_end
@@ -16,7 +16,7 @@ from tests.factories import chain, kinds, make_agent, start, states, step, task
 from tests.ops.waiting import until
 from tests.tools import Gate
 from workflows import clock
-from workflows.engine import advancing, claiming, sessions, timers
+from workflows.engine import advancing, claiming, sessions, timers, transitions
 from workflows.models import AgentSlot, Execution, Session
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -266,6 +266,26 @@ def test_a_session_cut_off_by_the_server_is_reaped(gate: Callable[[str], Gate]) 
     assert len(cut) == 1
     assert states(execution) == {"a": "completed"}
     assert fences(execution) == [1, 2]
+
+
+def test_what_a_session_could_not_tell_the_pages_the_next_one_tells(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    make_agent()
+    execution = start(*chain("a"))
+    told: set[int] = set()
+
+    def break_at_the_end(*_: object, **__: object) -> None:
+        if states(execution) == {"a": "completed"}:
+            raise OperationalError
+
+    monkeypatch.setattr(transitions, "doorbell", break_at_the_end)
+    broken = runner.Slot(runner.End(float("inf")))
+    with pytest.raises(OperationalError):
+        broken.run(until_quiet=True)
+    monkeypatch.setattr(transitions, "doorbell", lambda ids, *_, **__: told.update(ids))
+    runner.Slot(runner.End(0.0), before=broken).run()
+    assert execution.pk in told
 
 
 def test_a_killed_process_loses_its_work_to_the_next_worker() -> None:
