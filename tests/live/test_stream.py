@@ -146,6 +146,22 @@ def test_too_much_missed_is_one_resync(operator: Client, monkeypatch: pytest.Mon
     in_loop(test)
 
 
+@pytest.mark.parametrize("asked", ["last=0", "since=1000000000"])
+def test_more_rows_than_are_read_are_one_resync(
+    operator: Client, monkeypatch: pytest.MonkeyPatch, asked: str
+) -> None:
+    """What is not read might be about the very execution that a page shows."""
+    engine.start_workflow("flow")
+    monkeypatch.setattr("workflows.live.admission.ROWS_READ", AuditEvent.objects.count() - 1)
+
+    async def test(live: Live) -> None:
+        tab = Stream(live, operator, query=asked)
+        assert await tab.status() == 200
+        assert (await tab.event())[0] == "resync"
+
+    in_loop(test)
+
+
 @pytest.mark.parametrize("last", ["-1", "x", "9" * 400, "1;DROP", "٣".encode().decode("latin-1")])
 def test_a_hostile_last_event_id_does_no_harm(operator: Client, last: str) -> None:
     async def test(live: Live) -> None:

@@ -79,14 +79,18 @@ def missed_since(moment: float) -> frames.Changes | None:
     counts is how long ago it was.
     """
     age = max(clock.now().timestamp() - moment, 0.0) + COMMIT_SECONDS
-    begin = clock.in_database() - timedelta(seconds=age)
+    begin = clock.of_database() - timedelta(seconds=age)
     newest = AuditEvent.objects.order_by("-id").values_list("id", flat=True).first() or 0
+    before = AuditEvent.objects.filter(id__lte=newest - ROWS_READ).order_by("-id")
+    last_unread = before.values_list("at", flat=True).first()
+    if last_unread is not None and last_unread >= begin:
+        return None
     return _changes(AuditEvent.objects.filter(id__gt=newest - ROWS_READ, at__gte=begin))
 
 
 def _changes(rows: QuerySet[AuditEvent]) -> frames.Changes | None:
-    found = list(rows.order_by().values_list("execution_id", flat=True)[:ROWS_READ])
+    found = list(rows.order_by().values_list("execution_id", flat=True)[: ROWS_READ + 1])
     executions = {execution for execution in found if execution is not None}
-    if len(executions) > REPLAY_LIMIT:
+    if len(found) > ROWS_READ or len(executions) > REPLAY_LIMIT:
         return None
     return frames.Changes(executions, set(frames.TOPICS) if found else set())
