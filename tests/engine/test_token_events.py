@@ -22,6 +22,7 @@ from tests.factories import (
 )
 from workflows import clock as clocks
 from workflows import engine
+from workflows.engine import timers, transitions
 from workflows.errors import InvalidInput
 from workflows.models import Approval, Delivery, Execution, Subscription, Timer
 
@@ -107,6 +108,18 @@ def test_an_interrupting_timer_cancels_its_task_and_the_question_behind_it(clock
         "remind completed",
         "execution completed",
     ]
+
+
+def test_the_inboxes_are_told_of_a_question_that_an_event_withdraws(
+    clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    drained(start(human("ask"), boundary("late", "ask", "timer", duration="PT1H")))
+    topics: set[str] = set()
+    monkeypatch.setattr(transitions, "doorbell", lambda ids=(), *told, **_: topics.update(told))
+    clock.shift(3_601)
+    timers.fire_due()
+    assert Approval.objects.get().state == "cancelled"
+    assert "approvals" in topics
 
 
 def test_a_repeating_timer_that_does_not_interrupt_reminds_until_the_task_is_done(

@@ -94,7 +94,8 @@ def withdraw(execution_ids: Collection[int], **of_task: int) -> None:
     """Withdraw the open questions of locked executions that are being cancelled."""
     open_ones = Approval.objects.filter(state=Approval.State.OPEN, **of_task)
     asked = open_ones.filter(execution__in=execution_ids)
-    asked.update(state=Approval.State.CANCELLED, decided_at=clock.now())
+    if asked.update(state=Approval.State.CANCELLED, decided_at=clock.now()):
+        transitions.doorbell([], "approvals")
 
 
 def forget_due(execution_id: int, task_id: int | None = None) -> None:
