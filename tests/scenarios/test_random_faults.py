@@ -140,7 +140,7 @@ def _all_is_well(product: Product, clerk: Clerk, done: list[str]) -> None:
 
 
 def _wait_for_the_end(product: Product, done: list[str]) -> None:
-    """Faults may use up a step's attempts; then its execution has failed, and goes on when retried."""
+    """Faults may use up a step's attempts; then its execution fails, and goes on when retried."""
     open_ones = "SELECT count(*) FROM workflows_execution WHERE state <> 'completed'"
     try:
         until(lambda: _answer(product, f"{open_ones} AND state <> 'failed'") == 0, QUIET_SECONDS)
