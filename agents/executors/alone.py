@@ -105,7 +105,9 @@ def main() -> None:
 
 
 def _end_with_parent() -> None:
-    sys.stdin.buffer.read()
+    """Reads without sys.stdin, whose lock the interpreter wants when it ends."""
+    while os.read(sys.stdin.fileno(), 4096):
+        pass
     os._exit(1)
 
 

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+import json
+import subprocess
+import sys
+from dataclasses import asdict
 from typing import Any
 
 import pytest
@@ -28,6 +32,25 @@ def test_a_result_and_a_failure_come_back_as_they_are() -> None:
 def test_what_ends_its_process_ends_that_process_alone() -> None:
     with pytest.raises(alone.ProcessLost):
         outcome("tests.kill_the_worker")
+
+
+def test_its_process_ends_in_order_although_its_parent_lives() -> None:
+    call = Call(1, 2, "a", 3, "1:a:1", {"survives_at": 3}, {"tool": "tests.kill_the_worker"})
+    asked = {"kind": "python", "call": asdict(call), "module": "tests.tools"}
+    child = subprocess.Popen(
+        [sys.executable, "-m", "agents.executors.alone"],
+        cwd=settings.BASE_DIR,
+        stdin=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        stdout=subprocess.DEVNULL,
+        text=True,
+    )
+    assert child.stdin and child.stderr
+    child.stdin.write(json.dumps(asked) + "\n")
+    child.stdin.flush()
+    assert (child.wait(PATIENCE_SECONDS), child.stderr.read()) == (0, "")
+    child.stdin.close()
+    child.stderr.close()
 
 
 def test_what_never_returns_is_ended_after_its_time() -> None:
