@@ -45,7 +45,8 @@ def test_its_process_ends_in_order_although_its_parent_lives() -> None:
         stdout=subprocess.DEVNULL,
         text=True,
     )
-    assert child.stdin and child.stderr
+    assert child.stdin
+    assert child.stderr
     child.stdin.write(json.dumps(asked) + "\n")
     child.stdin.flush()
     assert (child.wait(PATIENCE_SECONDS), child.stderr.read()) == (0, "")
