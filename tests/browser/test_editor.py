@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
@@ -302,6 +303,21 @@ def test_what_is_drawn_while_a_slow_server_saves_is_saved_once_after_it(linus: P
     linus.reload()
     ready(linus)
     expect(item(linus, "Three")).to_be_visible()
+
+
+def test_what_was_typed_last_is_not_lost_with_the_tab(linus: Page) -> None:
+    new_workflow(linus, "Closed too early")
+    item(linus, "Start").click()
+    linus.clock.install()
+    linus.clock.pause_at(datetime.now() + timedelta(hours=1))  # nothing is saved by itself any more
+    field(linus, "Name").fill("Order arrives")
+    with linus.expect_event("dialog") as asked:
+        linus.close(run_before_unload=True)
+    assert asked.value.type == "beforeunload"
+    asked.value.dismiss()
+    linus.clock.run_for(5000)
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
+    expect(item(linus, "Order arrives")).to_be_visible()
 
 
 def test_what_did_not_reach_the_server_is_offered_again(desk: Desk, linus: Page) -> None:

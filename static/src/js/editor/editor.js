@@ -34,6 +34,7 @@ export class Editor {
     this.problems = new Problems(this.model, one("#problems"), { onPick: (id) => this.pick(id, { reveal: true, enter: true }) });
     this.workforce = new Workforce(root);
     this.views = views(root);
+    addEventListener("beforeunload", () => this.panel.flush()); // before the draft says whether all is saved
     this.draft = new Draft({
       url: root.dataset.save,
       key: root.dataset.key,
