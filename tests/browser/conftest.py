@@ -87,6 +87,12 @@ def grace(desk: Desk) -> Page:
     return desk.open_for("grace")
 
 
+@pytest.fixture
+def linus(desk: Desk) -> Page:
+    """The modeller's browser."""
+    return desk.open_for("linus")
+
+
 @pytest.fixture(scope="package")
 def past(product: Product) -> Past:
     """What the desk has been through before the pages are looked at."""

@@ -1,13 +1,12 @@
-"""The diagram editor in a real browser: drawing, saving, two at once, keyboard, publishing."""
+"""The diagram editor in a real browser: drawing, its properties, keyboard, publishing."""
 
 from __future__ import annotations
 
 import re
-from datetime import datetime, timedelta
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, Route, expect
+from playwright.sync_api import Page, expect
 
 from tests.browser.desk import PHONE, Desk, csrf_token, expect_state, send
 from tests.browser.drawing import (
@@ -25,12 +24,6 @@ from tests.browser.test_pages import _barriers
 from tests.scenarios.product import Product
 
 pytestmark = pytest.mark.browser
-
-
-@pytest.fixture
-def linus(desk: Desk) -> Page:
-    """The modeller's browser."""
-    return desk.open_for("linus")
 
 
 def test_what_is_drawn_is_saved_published_and_runs_to_its_end(linus: Page) -> None:
@@ -255,83 +248,6 @@ def _rows(product: Product, key: str, *tasks: str) -> list[tuple[Any, ...]]:
     )
     by_key = {row[0]: row[1:] for row in found}
     return [by_key[task] for task in tasks]
-
-
-def test_the_second_of_two_editors_is_told_and_loses_nothing(desk: Desk, linus: Page) -> None:
-    desk.forgive("409")
-    key = new_workflow(linus, "Two at once")
-    other = desk.open_for("admin")
-    open_editor(other, key)
-    saved(other, lambda: add_by_tree(other, "Start", "Task of an agent", "Theirs"))
-    expect(linus.locator("#newer-bar")).to_be_visible()
-    add_by_tree(linus, "Start", "Task of an agent", "Mine")
-    dialog = linus.locator("#conflict-dialog")
-    expect(dialog).to_be_visible()
-    expect(dialog).to_contain_text("admin")
-    expect(dialog).to_contain_text("tasks.theirs added")
-    dialog.get_by_role("button", name="Decide later").click()
-    expect(item(linus, "Mine")).to_be_visible()
-    expect(linus.locator("#saved")).to_have_attribute("data-status", "conflict")
-    linus.get_by_role("button", name="Decide now").click()
-    with linus.expect_download() as file:
-        dialog.get_by_role("button", name="Go on with theirs").click()
-    assert b"Mine" in file.value.path().read_bytes()
-    expect(item(linus, "Theirs")).to_be_visible()
-    expect(item(linus, "Mine")).to_have_count(0)
-    saved(linus, lambda: add_by_tree(linus, "Theirs", "Task of an agent", "After theirs"))
-    expect(other.locator("#newer-bar")).to_be_visible()
-    add_by_tree(other, "Theirs", "Task of an agent", "Second")
-    with other.expect_download() as file:
-        other.locator("#conflict-dialog").get_by_role("button", name="Go on with mine").click()
-    assert b"After theirs" in file.value.path().read_bytes()
-    expect(other.locator("#saved")).to_have_attribute("data-status", "saved")
-
-
-def test_what_is_drawn_while_a_slow_server_saves_is_saved_once_after_it(linus: Page) -> None:
-    new_workflow(linus, "In a hurry")
-    linus.clock.install()
-    held: list[Route] = []
-    linus.route("**/edit/save/", lambda route: held.append(route), times=1)
-    with linus.expect_request("**/edit/save/"):
-        add_by_tree(linus, "Start", "Task of an agent", "One")
-    for before, name in (("One", "Two"), ("Two", "Three")):
-        add_by_tree(linus, before, "Task of an agent", name)
-        linus.clock.run_for(1000)  # each has its own turn to be saved
-    held[0].continue_()
-    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
-    expect(linus.locator("#conflict-dialog")).to_be_hidden()
-    linus.reload()
-    ready(linus)
-    expect(item(linus, "Three")).to_be_visible()
-
-
-def test_what_was_typed_last_is_not_lost_with_the_tab(linus: Page) -> None:
-    new_workflow(linus, "Closed too early")
-    item(linus, "Start").click()
-    linus.clock.install()
-    linus.clock.pause_at(datetime.now() + timedelta(hours=1))  # nothing is saved by itself any more
-    field(linus, "Name").fill("Order arrives")
-    with linus.expect_event("dialog") as asked:
-        linus.close(run_before_unload=True)
-    assert asked.value.type == "beforeunload"
-    asked.value.dismiss()
-    linus.clock.run_for(5000)
-    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
-    expect(item(linus, "Order arrives")).to_be_visible()
-
-
-def test_what_did_not_reach_the_server_is_offered_again(desk: Desk, linus: Page) -> None:
-    desk.forgive("ERR_|Failed to load|Failed to fetch")
-    new_workflow(linus, "Out of reach")
-    linus.route("**/edit/save/", lambda route: route.abort())
-    add_by_tree(linus, "Start", "Task of an agent", "Not lost")
-    expect(linus.locator("#saved")).to_have_attribute("data-status", "offline")
-    linus.unroute("**/edit/save/")
-    linus.on("dialog", lambda dialog: dialog.accept())
-    linus.reload()
-    linus.locator("#left-dialog").get_by_role("button", name="Take them up again").click()
-    expect(item(linus, "Not lost")).to_be_visible()
-    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
 
 
 def test_a_process_is_edited_with_the_keyboard_alone(linus: Page) -> None:

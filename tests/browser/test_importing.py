@@ -14,12 +14,6 @@ from tests.browser.desk import Desk
 pytestmark = pytest.mark.browser
 
 
-@pytest.fixture
-def linus(desk: Desk) -> Page:
-    """The modeller's browser."""
-    return desk.open_for("linus")
-
-
 def test_a_file_is_imported_by_keyboard_mended_and_compared(
     desk: Desk, linus: Page, tmp_path: Path
 ) -> None:
