@@ -1,4 +1,4 @@
-"""The draft saves itself: beside others, on a slow server, without one, and when the tab is closed."""
+"""A draft saves itself: beside others, on a slow server, without one, when its tab is closed."""
 
 from __future__ import annotations
 
