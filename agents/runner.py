@@ -366,8 +366,9 @@ class Slot:
     def _ring(self, *, now: bool = False) -> None:
         """Tell the pages what changed; at most every DOORBELL_SECONDS while busy."""
         if self.changed and (now or time.monotonic() - self.rung_at > DOORBELL_SECONDS):
-            transitions.doorbell(sorted(self.changed), "agents", work=self.leaves_work)
-            self.changed.clear()
+            told = sorted(self.changed)
+            transitions.doorbell(told, "agents", work=self.leaves_work)
+            self.changed.difference_update(told)  # a thread with a late result may have added more
             self.rung_at = time.monotonic()
 
     def _wait(self) -> None:

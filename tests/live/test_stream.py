@@ -3,6 +3,7 @@ from __future__ import annotations
 import asyncio
 import time
 from collections.abc import Callable, Coroutine
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -128,7 +129,8 @@ def test_what_was_missed_is_told_on_reconnecting(operator: Client) -> None:
 def test_a_page_asks_for_what_changes_from_the_moment_it_was_asked_for(
     operator: Client, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("workflows.live.rendering.time.time", lambda: 1_800_000_000.25)
+    moment = datetime.fromtimestamp(1_800_000_000.25, UTC)
+    monkeypatch.setattr("workflows.clock.now", lambda: moment)
     page = operator.get("/executions/").content.decode()
     assert 'data-received="1800000000.250"' in page
 

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import time
 from collections.abc import Callable
 from typing import Any
 
 from django.http import HttpRequest
+
+from workflows import clock
 
 RECEIVED_AT = "RECEIVED_AT"  # in request.META: seconds since 1970, by this host's clock
 
@@ -15,7 +16,7 @@ def middleware(get_response: Callable[[HttpRequest], Any]) -> Callable[[HttpRequ
     """Notes it before anything is read; the page tells it to /live/ as `since`."""
 
     def noted(request: HttpRequest) -> Any:
-        request.META[RECEIVED_AT] = f"{time.time():.3f}"
+        request.META[RECEIVED_AT] = f"{clock.now().timestamp():.3f}"
         return get_response(request)
 
     return noted
