@@ -12,8 +12,10 @@ from django.db import connection
 
 from agents import runner
 from tests import soundness, tools
+from tests.ops.waiting import until
 from workflows import engine
-from workflows.models import Execution
+from workflows.engine import sessions
+from workflows.models import Execution, Session
 
 
 @pytest.fixture(autouse=True)
@@ -81,6 +83,24 @@ def _run(end: runner.End) -> None:
             runner.Slot(end).run()  # which ends early when it loses its lease
     finally:
         connection.close()
+
+
+def let_leases_run_out() -> None:
+    """Every session of now is dead when this returns, and what it ran taken back.
+
+    A session is passed over while an exchange of it is under way, and the next one of `at_work` may
+    have reaped it first.
+    """
+    dead = list(Session.objects.values_list("pk", flat=True))
+    assert dead
+    with connection.cursor() as cursor:
+        cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
+
+    def are_gone() -> bool:
+        sessions.reap()
+        return not Session.objects.filter(pk__in=dead).exists()
+
+    until(are_gone)
 
 
 @contextmanager

@@ -5,11 +5,10 @@ from __future__ import annotations
 from collections.abc import Callable
 
 import pytest
-from django.db import connection
 
 from agents import orchestrator, runner
 from agents.orchestrator import lanes
-from tests.engine.conftest import Clock, at_work, wait_for_end
+from tests.engine.conftest import Clock, at_work, let_leases_run_out, wait_for_end
 from tests.engine.test_leases import in_a_dying_worker
 from tests.factories import chain, history, make_agent, make_user, start, states, step, task
 from tests.tools import Gate
@@ -214,9 +213,7 @@ def test_a_lease_that_ran_out_under_a_living_worker_leaves_the_same_doubt(
     with at_work():
         execution = start(*chain("a"), retry_policy=AT_ONCE)
         assert waiting.entered.wait(10)
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
-        assert sessions.reap() == 1
+        let_leases_run_out()
         waiting.opened.set()
         wait_for_end(execution)
     assert task(execution, "a").is_in_doubt

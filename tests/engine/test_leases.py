@@ -11,7 +11,7 @@ import pytest
 from django.db import OperationalError, connection, transaction
 
 from agents import housekeeping, runner, tools
-from tests.engine.conftest import at_work, together, wait_for_end
+from tests.engine.conftest import at_work, let_leases_run_out, together, wait_for_end
 from tests.factories import chain, kinds, make_agent, start, states, step, task
 from tests.ops.waiting import until
 from tests.tools import Gate
@@ -210,10 +210,7 @@ def test_a_session_whose_lease_ran_out_loses_its_work_and_its_late_result(
     with at_work():
         execution = start(*chain("a"), retry_policy=AT_ONCE)
         assert waiting.entered.wait(10)
-        with connection.cursor() as cursor:
-            cursor.execute("UPDATE workflows_session SET expires_at = now() - interval '1 second'")
-        # Passed over while an exchange of the session is under way.
-        until(lambda: sessions.reap() == 1)
+        let_leases_run_out()
         with at_work():
             waiting.opened.set()
             wait_for_end(execution)
@@ -230,8 +227,7 @@ def test_a_session_that_learns_of_its_loss_with_a_late_result_stores_it_once(
     with at_work():
         execution = start(*chain("a"), retry_policy={"max_retries": 0})
         assert waiting.entered.wait(10)
-        Session.objects.update(expires_at=clock.now() - timedelta(seconds=1))
-        until(lambda: sessions.reap() == 1)
+        let_leases_run_out()
         waiting.opened.set()
         until(lambda: "result.refused" in kinds(execution))
     assert kinds(execution).count("result.refused") == 1
