@@ -12,7 +12,7 @@ from workflows import clock
 from workflows.errors import IntakePaused, StaleState, UnknownWorkflow
 from workflows.models import Workflow
 
-from . import transitions
+from . import arguments, transitions
 
 
 def pause_intake(key: str, *, by: AbstractBaseUser | None, reason: str = "") -> Workflow:
@@ -53,11 +53,13 @@ def intake_refusal(workflow: Workflow) -> str:
 
 
 def _change(key: str, by: AbstractBaseUser | None, reason: str, kind: str) -> Workflow:
+    arguments.reason(reason)
     try:
         with transaction.atomic():
-            workflow = Workflow.objects.select_for_update(of=("self",)).filter(key=key).first()
+            rows = Workflow.objects.select_for_update(of=("self",))
+            workflow = rows.filter(key=key).first() if arguments.is_text(key, 100) else None
             if workflow is None:
-                raise UnknownWorkflow(f"There is no workflow “{key}”.")
+                raise UnknownWorkflow(f"There is no workflow “{key!s:.100}”.")
             _write(workflow, by, reason, is_pausing=kind == "intake_paused")
             transitions.record([_entry(workflow, kind, by, {"reason": reason} if reason else {})])
             transitions.doorbell([], "workflows")

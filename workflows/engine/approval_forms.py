@@ -9,7 +9,7 @@ import jsonschema_rs
 
 from workflows.errors import InvalidInput
 
-from . import inputs
+from . import arguments
 
 DATA = "data"  # in the output of the task, and before the names of its fields in problems
 
@@ -61,7 +61,7 @@ def checked(form: Mapping[str, Any], given: Mapping[str, Any] | None) -> dict[st
             raise InvalidInput([f"{DATA}: this approval has no form; no data was expected"])
         return {}
     filled = {} if given is None else given
-    inputs.check(filled)
+    arguments.json_object("data", filled)
     found = [
         f"{'.'.join([DATA, *map(str, error.instance_path)])}: {error.message}"
         for error in _validator(form).iter_errors(dict(filled))

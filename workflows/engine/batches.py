@@ -12,8 +12,8 @@ from workflows import clock, queue
 from workflows.errors import InvalidInput, StaleState, UnknownBatch
 from workflows.models import Batch, Execution, State
 
-from . import incidents, transitions
-from .filtering import Filter
+from . import arguments, incidents, transitions
+from .filtering import LONGEST, Filter
 
 PERMISSION = "workflows.operate_execution"
 APPLIES_TO: dict[str, tuple[str, ...]] = {
@@ -23,6 +23,7 @@ APPLIES_TO: dict[str, tuple[str, ...]] = {
     Batch.Verb.RETRY: (State.FAILED,),
 }
 LARGEST = 2**63 - 1
+PARTS = ("state", "workflow", "q", "incident")
 
 
 def create_batch(
@@ -38,6 +39,7 @@ def create_batch(
     tasks of one (retry only). Later executions are not touched. Raises InvalidInput.
     """
     frozen = _frozen(verb, asked)
+    arguments.reason(reason)
     now = clock.of_database()
     with transaction.atomic():
         newest = Execution.objects.order_by("-pk").values_list("pk", flat=True).first() or 0
@@ -62,8 +64,10 @@ def cancel_batch(batch_id: int, *, by: User | None, reason: str = "") -> Batch:
 
     Raises UnknownBatch, StaleState when it has ended.
     """
+    arguments.reason(reason)
     with transaction.atomic():
-        batch = Batch.objects.select_for_update(of=("self",)).filter(pk=batch_id).first()
+        rows = Batch.objects.select_for_update(of=("self",))
+        batch = rows.filter(pk=arguments.number(batch_id)).first()
         if batch is None:
             raise UnknownBatch()
         if batch.finished_at is not None:
@@ -112,9 +116,25 @@ def count(verb: str, asked: Mapping[str, str], most: int) -> int:
     return len(chosen(verb, frozen).ids(None, None, most))
 
 
+def _check_filter(asked: Any) -> None:
+    """A name that means nothing must not make a batch of everything."""
+    if not isinstance(asked, Mapping):
+        raise InvalidInput([f"filter: {asked!r:.100} is no filter; an object was expected"])
+    wrong = [
+        f"{name!s:.100}: a filter has {', '.join(PARTS)}"
+        if name not in PARTS
+        else f"{name}: {value!r:.100} is no text of at most {LONGEST} characters"
+        for name, value in asked.items()
+        if name not in PARTS or not arguments.is_text(value, LONGEST)
+    ]
+    if wrong:
+        raise InvalidInput(wrong)
+
+
 def _frozen(verb: str, asked: Mapping[str, str]) -> dict[str, str]:
-    if verb not in APPLIES_TO:
-        raise InvalidInput([f"verb: “{verb}” is none of {', '.join(APPLIES_TO)}"])
+    if not isinstance(verb, str) or verb not in APPLIES_TO:
+        raise InvalidInput([f"verb: “{verb!s:.100}” is none of {', '.join(APPLIES_TO)}"])
+    _check_filter(asked)
     if "incident" in asked:
         incidents.parsed(asked["incident"])
         if verb != Batch.Verb.RETRY:
@@ -124,9 +144,9 @@ def _frozen(verb: str, asked: Mapping[str, str]) -> dict[str, str]:
         return {"incident": asked["incident"]}
     frozen = Filter.of(asked).frozen()
     unknown = [
-        f"{name}: there is no “{value}”"
+        f"{name}: there is no “{value:.100}”"
         for name, value in asked.items()
-        if name in ("state", "workflow") and value and name not in frozen
+        if name != "incident" and value and name not in frozen
     ]
     if unknown:
         raise InvalidInput(unknown)

@@ -8,7 +8,7 @@ from workflows.errors import NotOffered, UnknownTask, WrongState
 from workflows.graph.shape import Node
 from workflows.models import Execution, State, Task
 
-from . import executions, graphs, interventions, tokens, transitions
+from . import arguments, executions, graphs, interventions, tokens, transitions
 
 
 def activate(
@@ -33,7 +33,7 @@ def activate(
         if execution.state not in (State.PENDING, State.RUNNING):
             raise WrongState(f"The execution is {execution.state}: nothing new begins in it.")
         keys = {node.key: place for place, node in _offered(execution, task)}
-        if node_key not in keys:
+        if not isinstance(node_key, str) or node_key not in keys:
             raise NotOffered(_refusal(node_key, task, list(keys)))
         entry = interventions.of_task("task.activated", task, by, reason, chosen=node_key)
         transitions.record([entry])
@@ -56,12 +56,17 @@ def _offered(execution: Execution, task: Task) -> list[tuple[int, Node]]:
 
 
 def _open(execution: Execution, task_id: int | str) -> Task | None:
-    field = "pk" if isinstance(task_id, int) or task_id.isdecimal() else "key"
-    found = execution.tasks.filter(**{field: task_id}).exclude(kind="loop")
+    number = arguments.number(task_id)
+    if number is None and not arguments.is_text(task_id, interventions.LONGEST_KEY):
+        return None
+    named = (
+        execution.tasks.filter(key=task_id) if number is None else execution.tasks.filter(pk=number)
+    )
+    found = named.exclude(kind="loop")
     return found.filter(state=State.RUNNING).order_by("-pk").first() or found.first()
 
 
 def _refusal(node_key: str, task: Task, keys: list[str]) -> str:
     if not keys:
         return f"“{task.name}” offers nothing now: what runs in it has to be done first."
-    return f"“{node_key}” is not offered by “{task.name}”; these are: {', '.join(keys)}."
+    return f"“{node_key!s:.100}” is not offered by “{task.name}”; these are: {', '.join(keys)}."

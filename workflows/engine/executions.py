@@ -10,22 +10,22 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from workflows.errors import IllegalTransition, InvalidInput, WorkflowError
+from workflows.errors import IllegalTransition, InvalidInput, UnknownTask, WorkflowError
 from workflows.models import AuditHead, Execution
 
-from . import operations, retrying, transitions
+from . import arguments, operations, retrying, transitions
 from .operations import Refusals, Target
 
 
 def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Steps in flight finish, nothing new starts, timers wait. Raises IllegalTransition."""
-    with locked(execution_id, by) as execution:
+    with locked(execution_id, by, reason) as execution:
         return _done(execution, operations.pause([Target(execution)], by=by, reason=reason))
 
 
 def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Go on after a pause; what finished meanwhile moves on. Raises IllegalTransition."""
-    with locked(execution_id, by) as execution:
+    with locked(execution_id, by, reason) as execution:
         _done(execution, operations.resume([Target(execution)], by=by, reason=reason))
         execution.refresh_from_db()
         return execution
@@ -33,7 +33,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Stop it for good: nothing starts, late results are refused. Raises IllegalTransition."""
-    with locked(execution_id, by) as execution:
+    with locked(execution_id, by, reason) as execution:
         return _done(execution, operations.cancel([Target(execution)], by=by, reason=reason))
 
 
@@ -50,10 +50,13 @@ def retry(
     `input` replaces that of the one task named; the audit keeps both. Raises UnknownTask,
     IllegalTransition when nothing of it has failed, InvalidInput.
     """
-    with locked(execution_id, by) as execution:
+    with locked(execution_id, by, reason) as execution:
         if input is not None and task_id is None:
             raise InvalidInput(["input: it is for one task; name the task"])
-        wanted = [Target(execution, task_id)]
+        number = arguments.number(task_id)
+        if task_id is not None and number is None:
+            raise UnknownTask(f"There is no task {task_id!r:.100} in {execution}.")
+        wanted = [Target(execution, number)]
         return _done(execution, retrying.retry(wanted, by=by, reason=reason, input=input))
 
 
@@ -68,12 +71,13 @@ def get_execution_status(execution_id: int) -> dict[str, Any]:
 
     An unknown execution gives {"error": …}, as in the sketch.
     """
-    execution = Execution.objects.select_related("workflow").filter(pk=execution_id).first()
+    number = arguments.number(execution_id)
+    execution = Execution.objects.select_related("workflow").filter(pk=number).first()
     if execution is None:
         return {"error": "Execution not found"}
     stats = Counter(execution.tasks.values_list("state", flat=True))
     last = execution.audit_events.order_by("-seq").values_list("at", flat=True).first()
-    head = AuditHead.objects.filter(pk=execution_id).values_list("seq", flat=True).first()
+    head = AuditHead.objects.filter(pk=number).values_list("seq", flat=True).first()
     return {
         "execution_id": execution.pk,
         "workflow_id": execution.workflow.key,
@@ -86,8 +90,12 @@ def get_execution_status(execution_id: int) -> dict[str, Any]:
 
 
 @contextmanager
-def locked(execution_id: int, by: AbstractBaseUser | None) -> Iterator[Execution]:
-    """The execution in a transaction of its own; a change that the table forbids is recorded."""
+def locked(execution_id: int, by: AbstractBaseUser | None, reason: str = "") -> Iterator[Execution]:
+    """The execution in a transaction of its own; a change that the table forbids is recorded.
+
+    Raises UnknownExecution, InvalidInput for a reason that is no text.
+    """
+    arguments.reason(reason)
     try:
         with transaction.atomic():
             yield transitions.lock(execution_id)

@@ -18,7 +18,7 @@ from workflows.graph.shape import REMOVED, Graph
 from workflows.models import AuditEvent, Execution, State, Task
 from workflows.models.runs import task_id
 
-from . import events, graphs, inputs, interventions, rerunning, tokens, transitions
+from . import arguments, events, graphs, interventions, rerunning, tokens, transitions
 
 COPIED = ("input", "output", "attempt", "agent_key", "started_at", "finished_at")
 
@@ -41,21 +41,22 @@ def rerun_from(
     IllegalTransition when the step has never had its turn, InvalidInput, CannotRerun. Refusals are
     recorded.
     """
-    inputs.check(variables or {})
+    edited = arguments.json_object("variables", {} if variables is None else variables)
+    key = arguments.idempotency_key(idempotency_key)
     with interventions.locked(execution_id, "rerun_from", by=by, reason=reason) as origin:
-        task = origin.tasks.filter(key=task_key).order_by("-pk").first()
+        task = interventions.task_with_key(origin, task_key)
         if task is None:
-            raise UnknownTask(f"There is no step “{task_key}” in {origin}.")
-        if (earlier := _earlier(origin, idempotency_key)) is not None:
+            raise UnknownTask(f"There is no step {task_key!r:.100} in {origin}.")
+        if (earlier := _earlier(origin, key)) is not None:
             return earlier
         if origin.marking is not None:
-            return _token_fork(origin, task, variables or {}, by, reason, idempotency_key)
+            return _token_fork(origin, task, edited, by, reason, key)
         past = _past(origin, task)
         is_gone = past.graph.nodes[task.node].kind == REMOVED
         if is_gone or not may_rerun_from(task) or past.waits_on(task.node):
             raise IllegalTransition(task.state, State.RUNNING, str(task))
-        past.variables.update(variables or {})
-        return _forked(origin, task, past, by, reason, idempotency_key)
+        past.variables.update(edited)
+        return _forked(origin, task, past, by, reason, key)
 
 
 def variables_before(origin: Execution, task: Task) -> dict[str, Any]:

@@ -75,5 +75,5 @@ def parsed(key: str) -> tuple[int, str]:
     """Workflow and fingerprint of an incident's key; raises InvalidInput."""
     found = KEY.match(key)
     if found is None:
-        raise InvalidInput([f"incident: “{key}” is not the key of one"])
+        raise InvalidInput([f"incident: “{key:.100}” is not the key of one"])
     return int(found[1]), found[2]

@@ -14,7 +14,7 @@ from workflows import clock, json_text
 from workflows.errors import InvalidInput
 from workflows.models import Event, Execution, Firing, Trigger
 
-from . import firing, starting, starts, transitions
+from . import arguments, firing, starts, transitions
 from .trigger_settings import name_problem
 
 MAX_KEY = 200  # characters
@@ -47,7 +47,7 @@ def receive_event(
     The event and its firings are one transaction, each start one of its own; what a crash leaves
     in between, the workers' tick or the same event told again carries on.
     """
-    given = _checked(name, payload or {}, key)
+    given = _checked(name, {} if payload is None else payload, key)
     event = _taken_in(name, given, key or None, by)
     _fire(event)
     return event
@@ -77,8 +77,7 @@ def evaluate_conditions(
 
     They are the input of what is started. Raises InvalidInput.
     """
-    starting.check_input({}, dict(variables))
-    given = json_text.storable(dict(variables))
+    given = arguments.json_object("variables", variables)
     found = starts.waiting("conditional", "")
     if not found:
         return []
@@ -101,16 +100,26 @@ def _started_by(event: Event) -> list[Execution]:
 
 def _checked(name: Any, payload: Any, key: Any) -> dict[str, Any]:
     found = [f"name: {message}"] if (message := name_problem(name)) else []
-    if key is not None and not (isinstance(key, str) and len(key) <= MAX_KEY and "\0" not in key):
+    if key is not None and not arguments.is_text(key, MAX_KEY):
         found.append(f"key: {key!r:.100} is no text of at most {MAX_KEY} characters.")
+    given: dict[str, Any] = {}
     try:
-        starting.check_input({}, payload if not isinstance(payload, Mapping) else dict(payload))
-    except InvalidInput:
-        found.append(f"payload: {payload!r:.100} is no JSON object.")
+        given = arguments.json_object("payload", _storable(payload))
+    except InvalidInput as error:
+        found += error.problems
     if found:
         raise InvalidInput(found)
-    storable: dict[str, Any] = json_text.storable(dict(payload))
-    return storable
+    return given
+
+
+def _storable(payload: Any) -> dict[str, Any]:
+    """An event is kept without the characters that cannot be stored. Raises InvalidInput."""
+    if not isinstance(payload, Mapping):
+        raise InvalidInput([f"payload: {payload!r:.100} is no JSON object."])
+    try:
+        return dict(json_text.storable(dict(payload)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput([f"payload: it is not JSON: {error}"]) from error
 
 
 def _taken_in(

@@ -12,7 +12,9 @@ from django.db import transaction
 from workflows.errors import UnknownExecution, WorkflowError
 from workflows.models import Execution, Task
 
-from . import transitions
+from . import arguments, transitions
+
+LONGEST_KEY = 100  # characters
 
 
 @contextmanager
@@ -27,7 +29,9 @@ def locked(
     """The locked execution, in one transaction with everything that is done to it.
 
     A refusal undoes all of it and is recorded: who wanted which verb, and why it was not done.
+    Raises UnknownExecution, InvalidInput for a reason that is no text.
     """
+    arguments.reason(reason)
     try:
         with transaction.atomic():
             yield transitions.lock(execution_id)
@@ -36,6 +40,21 @@ def locked(
     except WorkflowError as error:
         record_refused(execution_id, verb, error, transitions.actor(by), reason, task_id)
         raise
+
+
+def task(execution: Execution, asked: Any) -> Task | None:
+    """The task that an id or a key names (of a key the last visit); None if there is none."""
+    number = arguments.number(asked)
+    if number is None:
+        return task_with_key(execution, asked)
+    return execution.tasks.filter(pk=number).first()
+
+
+def task_with_key(execution: Execution, key: Any) -> Task | None:
+    """The last visit of the step with a key; None if there is none."""
+    if not arguments.is_text(key, LONGEST_KEY):
+        return None
+    return execution.tasks.filter(key=key).order_by("-pk").first()
 
 
 def of_task(

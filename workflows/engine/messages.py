@@ -18,7 +18,7 @@ from django.db import DatabaseError, transaction
 from workflows.errors import InvalidInput, UnknownExecution, WorkflowError
 from workflows.models import Delivery, Execution, State, Subscription, Task
 
-from . import buffering, deliveries, executions, intake, starting, tokens, transitions
+from . import arguments, buffering, deliveries, executions, intake, starting, tokens, transitions
 
 log = logging.getLogger(__name__)
 TTL = 3_600.0  # seconds that an early message is kept, unless it says otherwise
@@ -41,11 +41,13 @@ def publish_message(
     (BPMN 2.0, 13.5.1). Raises InvalidInput.
     """
     given = _checked(name, payload)
-    if not 0 <= ttl <= 365 * 86_400:
-        raise InvalidInput([f"ttl is {ttl!r}; seconds from 0 to a year were expected"])
+    is_number = isinstance(ttl, int | float) and not isinstance(ttl, bool)
+    if not (is_number and 0 <= ttl <= 365 * 86_400):
+        raise InvalidInput([f"ttl is {ttl!r:.100}; seconds from 0 to a year were expected"])
+    correlation = _correlation(key)
     with transaction.atomic():
-        is_awaited = _correlate(name, str(key), given, ttl, by=by)
-        _record("message.published", name, by, key=str(key), is_awaited=is_awaited)
+        is_awaited = _correlate(name, correlation, given, ttl, by=by)
+        _record("message.published", name, by, key=correlation, is_awaited=is_awaited)
     return is_awaited
 
 
@@ -234,11 +236,17 @@ def _cancel_called(task_id: int) -> None:
 
 
 def _checked(name: str, payload: Mapping[str, Any] | None) -> dict[str, Any]:
-    if not isinstance(name, str) or not 1 <= len(name) <= 200:
-        raise InvalidInput([f"name is {name!r}; text of 1 to 200 characters was expected"])
-    given = dict(payload or {})
-    starting.check_input({}, given)
-    return given
+    if not name or not arguments.is_text(name, 200):
+        raise InvalidInput([f"name is {name!r:.100}; text of 1 to 200 characters was expected"])
+    return arguments.json_object("payload", {} if payload is None else payload)
+
+
+def _correlation(key: Any) -> str:
+    """What a message is correlated by; a number stands for its digits. Raises InvalidInput."""
+    given = str(key) if isinstance(key, int | float) else "" if key is None else key
+    if problem := arguments.text_problem(given, 200):
+        raise InvalidInput([f"key: {problem}"])
+    return str(given)
 
 
 def _record(kind: str, name: str, by: AbstractBaseUser | None, **data: Any) -> None:

@@ -8,13 +8,20 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 
 from workflows import clock
-from workflows.errors import CannotMove, IllegalTransition, UnknownVersion
+from workflows.errors import (
+    CannotMove,
+    IllegalTransition,
+    InvalidInput,
+    UnknownExecution,
+    UnknownVersion,
+)
 from workflows.graph import moving
 from workflows.graph.shape import REMOVED
 from workflows.models import Execution, State, Task, Version
 from workflows.models.runs import task_id
 
 from . import (
+    arguments,
     executions,
     forking,
     graphs,
@@ -44,18 +51,24 @@ def move_to_version(
     """
     with interventions.locked(execution_id, "move_to_version", by=by, reason=reason) as execution:
         version = _newer(execution, number)
-        found = _plan(execution, version, mapping or {})
+        keys = _keys(mapping)
+        found = _plan(execution, version, keys)
         if found.problems:
             raise CannotMove(found.problems)
-        _carry_out(execution, version, found, transitions.actor(by), reason, mapping or {})
+        _carry_out(execution, version, found, transitions.actor(by), reason, keys)
         execution.refresh_from_db()
         return execution
 
 
 def plan_move(execution_id: int, number: int, mapping: Mapping[str, str]) -> moving.Plan:
-    """What `move_to_version` would do now, its problems included; changes nothing."""
-    execution = Execution.objects.get(pk=execution_id)
-    return _plan(execution, _newer(execution, number), mapping)
+    """What `move_to_version` would do now, its problems included; changes nothing.
+
+    Raises UnknownExecution, UnknownVersion, IllegalTransition when it has ended, InvalidInput.
+    """
+    found = Execution.objects.filter(pk=arguments.number(execution_id)).first()
+    if found is None:
+        raise UnknownExecution(f"There is no execution {execution_id!r:.100}.")
+    return _plan(found, _newer(found, number), _keys(mapping))
 
 
 def newer_versions(execution: Execution) -> list[int]:
@@ -69,10 +82,26 @@ def _newer(execution: Execution, number: int) -> Version:
     if execution.is_final:
         raise IllegalTransition(execution.state, State.RUNNING, str(execution))
     versions = Version.objects.filter(workflow=execution.workflow_id, arranges=None)
-    version = versions.filter(number=number, number__gt=execution.version.number).first()
+    wanted = versions.filter(number=arguments.number(number))
+    version = wanted.filter(number__gt=execution.version.number).first()
     if version is None:
-        raise UnknownVersion(f"There is no version {number} that is newer than this execution's.")
+        raise UnknownVersion(
+            f"There is no version {number!r:.100} that is newer than this execution's."
+        )
     return version
+
+
+def _keys(mapping: Any) -> dict[str, str]:
+    """A mapping of steps. Raises InvalidInput."""
+    given = arguments.json_object("mapping", {} if mapping is None else mapping)
+    wrong = [
+        f"mapping.{key:.100}: {target!r:.100} is no key of a step; a text was expected"
+        for key, target in given.items()
+        if not isinstance(target, str)
+    ]
+    if wrong:
+        raise InvalidInput(wrong)
+    return given
 
 
 def _plan(execution: Execution, version: Version, mapping: Mapping[str, str]) -> moving.Plan:

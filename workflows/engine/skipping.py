@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from workflows.errors import IllegalTransition, UnknownTask
 from workflows.models import Execution, State, Task
 
-from . import executions, inputs, interventions, tasks, tokens, transitions
+from . import arguments, executions, interventions, tasks, tokens, transitions
 
 SKIPPABLE = (State.PENDING, State.PAUSED, State.FAILED)
 
@@ -30,21 +30,22 @@ def skip(
     is over, or its turn has not come), InvalidInput, and InvalidExpression when the output leads
     nowhere. Refusals are recorded.
     """
-    given = {} if output is None else output
-    hand = interventions.locked(execution_id, "skip", by=by, reason=reason, task_id=task_id)
+    given: Any = {} if output is None else output
+    number = arguments.number(task_id)
+    hand = interventions.locked(execution_id, "skip", by=by, reason=reason, task_id=number)
     with hand as execution:
-        task = execution.tasks.filter(pk=task_id).first()
+        task = execution.tasks.filter(pk=number).first()
         if task is None:
             raise UnknownTask()
         if not may_skip(execution, task):
             raise IllegalTransition(task.state, State.COMPLETED, str(task))
         tasks.check_four_eyes(execution, task, by)
-        inputs.check(given)
+        given = tasks.checked_output(given)
         tasks.check_way_on(execution, task, given)
         who = transitions.actor(by)
-        entry = interventions.of_task("task.skipped", task, by, reason, output=dict(given))
+        entry = interventions.of_task("task.skipped", task, by, reason, output=given)
         transitions.record([entry])
-        tasks.finish(execution, task, dict(given), by=who, reason=reason)
+        tasks.finish(execution, task, given, by=who, reason=reason)
         return executions.written(execution, [])
 
 

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +13,7 @@ from workflows import queue
 from workflows.errors import InvalidInput, UnknownWorkflow
 from workflows.models import Execution, Priority, Version, Workflow
 
-from . import admission, events, graphs, starts, tokens, transitions
+from . import admission, arguments, events, graphs, starts, tokens, transitions
 
 
 def start_workflow(
@@ -58,14 +57,15 @@ def start_once(
 ) -> tuple[Execution, bool]:
     """As `start_workflow`; and whether it was this call that started it."""
     workflow, version = _published(key)
+    idempotency_key = arguments.idempotency_key(idempotency_key)
     earlier = _earlier(workflow, idempotency_key)
     if earlier is not None:
         return earlier, False
-    given = dict(input or {})
+    given = {} if input is None else input
     check_input(graphs.of(version.pk).input_schema, given)
     admission.check(workflow, by)
     at = starts.place(graphs.of(version.pk), key, start)
-    run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
+    run = _run(workflow, version, dict(given), by, idempotency_key, _priority(priority))
     if at is not None:
         run["data"] |= {"start": graphs.of(version.pk).nodes[at].key}
     if cause is not None:
@@ -103,30 +103,24 @@ def start_called(
 
 def check_input(schema: Mapping[str, Any], given: Any) -> None:
     """Raise InvalidInput that lists every place where `given` misses the JSON Schema."""
-    if not isinstance(given, dict):
-        raise InvalidInput(["the input is not a JSON object"])
-    try:
-        json.dumps(given, allow_nan=False)
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput([f"the input is not JSON: {error}"]) from error
+    arguments.json_object("input", given)
     if not schema:
         return
     # Offline: a schema's "$ref" must neither call other hosts nor read files of this one.
     validator = jsonschema_rs.validator_for(dict(schema), offline=True)
     found = [
         f"{'.'.join(str(part) for part in error.instance_path) or 'input'}: {error.message}"
-        for error in validator.iter_errors(given)
+        for error in validator.iter_errors(dict(given))
     ]
     if found:
         raise InvalidInput(found)
 
 
 def _published(key: str) -> tuple[Workflow, Version]:
-    workflow = (
-        Workflow.objects.select_related("published", "intake_paused_by").filter(key=key).first()
-    )
+    named = Workflow.objects.select_related("published", "intake_paused_by")
+    workflow = named.filter(key=key).first() if arguments.is_text(key, 100) else None
     if workflow is None or workflow.published is None:
-        raise UnknownWorkflow(f"There is no published workflow “{key}”.")
+        raise UnknownWorkflow(f"There is no published workflow “{key!s:.100}”.")
     return workflow, workflow.published
 
 
@@ -137,8 +131,8 @@ def _earlier(workflow: Workflow, idempotency_key: str | None) -> Execution | Non
 
 
 def _priority(priority: int | None) -> int | None:
-    if priority is not None and priority not in Priority.values:
-        raise InvalidInput([f"priority: {priority!r} is not one of 1, 2, 3 and 4"])
+    if priority is not None and (isinstance(priority, bool) or priority not in Priority.values):
+        raise InvalidInput([f"priority: {priority!r:.100} is not one of 1, 2, 3 and 4"])
     return priority
 
 

@@ -72,10 +72,12 @@ def place(graph: Graph, workflow_key: str, key: str | None) -> int | None:
         return None
     shape = structure.of(graph)
     if key is not None:
-        found = graph.index.get(key)
+        found = graph.index.get(key) if isinstance(key, str) else None
         if found in shape.event_starts:
             return found
-        raise InvalidInput([f"start: “{key}” is no start of “{workflow_key}” that an event begins"])
+        raise InvalidInput(
+            [f"start: “{key!s:.100}” is no start of “{workflow_key}” that an event begins"]
+        )
     if not shape.event_starts or shape.beginnings.get(None):
         return None
     if len(shape.event_starts) == 1:

@@ -27,6 +27,7 @@ from workflows.models.states import is_allowed
 from . import (
     advancing,
     approvals,
+    arguments,
     claiming,
     deliveries,
     events,
@@ -55,11 +56,13 @@ def transition_state(
     changes then, and the refused attempt is recorded. `task_id` is an id or a task's key.
     A completed task sends its tokens on with an empty output.
     """
+    arguments.reason(reason)
     try:
         with transaction.atomic():
             execution = transitions.lock(execution_id)
-            task = _task(execution, task_id)
-            return task is not None and _move(execution, task, new_state, by, reason)
+            task = interventions.task(execution, task_id)
+            asked = new_state if isinstance(new_state, str) else f"{new_state!r:.100}"
+            return task is not None and _move(execution, task, asked, by, reason)
     except UnknownExecution:
         return False
 
@@ -79,10 +82,10 @@ def complete(
     NotAllowed (a decision on one's own request; recorded), IllegalTransition, InvalidInput when an
     expression over the output cannot be evaluated.
     """
-    given = dict(_checked(output))
+    given = checked_output(output)
     try:
-        with executions.locked(execution_id, by) as execution:
-            task = _task(execution, task_id)
+        with executions.locked(execution_id, by, reason) as execution:
+            task = interventions.task(execution, task_id)
             if task is None:
                 raise UnknownTask()
             if not may_be_completed(execution, task):
@@ -166,21 +169,13 @@ def _check_output(execution: Execution, task: Task, output: Mapping[str, Any]) -
         raise InvalidInput([f"output: {error}"]) from error
 
 
-def _checked(output: Any) -> Mapping[str, Any]:
-    if not isinstance(output, Mapping):
-        raise InvalidInput([f"output: {output!r} is not a JSON object"])
-    try:
-        size = len(json.dumps(dict(output), allow_nan=False))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput([f"output: it is not JSON: {error}"]) from error
+def checked_output(output: Any) -> dict[str, Any]:
+    """What a person says that a task has given. Raises InvalidInput."""
+    given = arguments.json_object("output", output)
+    size = len(json.dumps(given))
     if size > LARGEST_OUTPUT:
         raise InvalidInput([f"output: {size} bytes; {LARGEST_OUTPUT} is the limit"])
-    return output
-
-
-def _task(execution: Execution, task_id: int | str) -> Task | None:
-    field = "pk" if isinstance(task_id, int) or str(task_id).isdecimal() else "key"
-    return execution.tasks.filter(**{field: task_id}).order_by("-id").first()
+    return given
 
 
 def _move(

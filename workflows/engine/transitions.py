@@ -23,6 +23,8 @@ from workflows.errors import IllegalTransition, StaleState, UnknownExecution
 from workflows.models import AgentSlot, AuditHead, Execution, Task
 from workflows.models.states import is_allowed
 
+from . import arguments
+
 SYSTEM = "system"
 TAKEN_UP = (
     "id",
@@ -101,12 +103,11 @@ def with_token(prefix: str) -> Iterator[None]:
 
 def lock(execution_id: int) -> Execution:
     """The execution, locked until the transaction ends; raises UnknownExecution."""
-    head = AuditHead.objects.select_for_update().filter(
-        execution_id=execution_id, execution_id__gt=0
-    )
-    if not head.exists():
-        raise UnknownExecution(f"There is no execution {execution_id}.")
-    return Execution.objects.get(pk=execution_id)
+    number = arguments.number(execution_id)
+    head = AuditHead.objects.select_for_update().filter(execution_id=number)
+    if number is None or not head.exists():
+        raise UnknownExecution(f"There is no execution {execution_id!r:.100}.")
+    return Execution.objects.get(pk=number)
 
 
 def move(

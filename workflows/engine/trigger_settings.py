@@ -16,6 +16,8 @@ from workflows.graph.validation import Problem
 from workflows.models import Trigger, Workflow
 from workflows.models.definitions import KEY_PATTERN
 
+from .arguments import is_text
+
 Kind = Trigger.Kind
 SKIP, ONCE = "skip", "once"
 STATES = ("completed", "failed", "cancelled")
@@ -90,7 +92,7 @@ def _schedule(config: Mapping[str, Any]) -> list[Problem]:
         return [Problem("", "cron", message)] if message else []
     found = [
         ("cron", cron.problem(str(config.get("cron", "")))),
-        ("zone", cron.zone_problem(str(config.get("zone", "")))),
+        ("zone", cron.zone_problem(str(config.get("zone", ""))[:MAX_NAME])),
     ]
     if config.get("catch_up") not in (SKIP, ONCE):
         found.append(("catch_up", f"{config.get('catch_up')!r:.100} is neither skip nor once."))
@@ -100,7 +102,7 @@ def _schedule(config: Mapping[str, Any]) -> list[Problem]:
 def _workflow_end(config: Mapping[str, Any]) -> list[Problem]:
     found = []
     key, states = config.get("workflow"), config.get("states")
-    if not isinstance(key, str) or not Workflow.objects.filter(key=key).exists():
+    if not is_text(key, MAX_NAME) or not Workflow.objects.filter(key=key).exists():
         found.append(Problem("", "workflow", f"There is no workflow {key!r:.100}."))
     if not isinstance(states, list) or not states:
         message = f"Name at least one of the states {', '.join(STATES)}."

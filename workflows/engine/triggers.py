@@ -14,7 +14,7 @@ from workflows.graph.shape import Graph
 from workflows.graph.validation import Problem
 from workflows.models import Trigger, Workflow
 
-from . import schedules, starts, transitions, trigger_settings
+from . import arguments, schedules, starts, transitions, trigger_settings
 
 
 def register_trigger(
@@ -27,9 +27,10 @@ def register_trigger(
 
     Raises UnknownWorkflow, InvalidDefinition with every problem.
     """
-    workflow = Workflow.objects.filter(key=workflow_key).first()
+    is_key = arguments.is_text(workflow_key, 100)
+    workflow = Workflow.objects.filter(key=workflow_key).first() if is_key else None
     if workflow is None:
-        raise UnknownWorkflow(f"There is no workflow “{workflow_key}”.")
+        raise UnknownWorkflow(f"There is no workflow “{workflow_key!s:.100}”.")
     kind, config = trigger_settings.read(settings)
     with transaction.atomic():
         trigger = _create(workflow, kind, config, _pause_reason(settings), is_defined=False)
@@ -108,6 +109,7 @@ def pause(trigger_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> 
 
     Raises UnknownTrigger, WrongState.
     """
+    arguments.reason(reason)
     with transaction.atomic():
         trigger = _locked(trigger_id)
         if trigger.is_paused:
@@ -119,6 +121,7 @@ def pause(trigger_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> 
 
 def resume(trigger_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Trigger:
     """Start again by it; a schedule goes on with its next moment. Raises as `pause`."""
+    arguments.reason(reason)
     with transaction.atomic():
         trigger = _locked(trigger_id)
         if not trigger.is_paused:
@@ -192,7 +195,7 @@ def _delete(trigger: Trigger, by: AbstractBaseUser | None) -> None:
 def _pause_reason(settings: str | Mapping[str, Any]) -> str | None:
     """Why a definition's trigger begins paused ("paused": a reason, or true); else None."""
     given = None if isinstance(settings, str) else settings.get("paused")
-    return (given if isinstance(given, str) else "") if given else None
+    return (arguments.reason(given) if isinstance(given, str) else "") if given else None
 
 
 def _set_paused(trigger: Trigger, by: Any, reason: str) -> None:
@@ -204,7 +207,7 @@ def _set_paused(trigger: Trigger, by: Any, reason: str) -> None:
 
 def _locked(trigger_id: int) -> Trigger:
     rows = Trigger.objects.select_for_update(of=("self",), no_key=True)
-    trigger = rows.select_related("workflow").filter(pk=trigger_id).first()
+    trigger = rows.select_related("workflow").filter(pk=arguments.number(trigger_id)).first()
     if trigger is None:
         raise UnknownTrigger()
     return trigger

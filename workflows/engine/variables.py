@@ -13,7 +13,7 @@ from workflows import json_text
 from workflows.errors import IllegalTransition, InvalidInput, StaleState
 from workflows.models import Execution, State
 
-from . import executions, inputs, interventions, tokens, transitions
+from . import arguments, executions, interventions, tokens, transitions
 
 NAME = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
 
@@ -55,7 +55,7 @@ def _check(execution: Execution, changes: Mapping[str, Any], seen_version: int |
         raise IllegalTransition(execution.state, State.RUNNING, str(execution))
     if seen_version is not None and seen_version != execution.variables_version:
         raise StaleState("The variables have changed since you opened them. Look at them again.")
-    inputs.check(changes)
+    arguments.json_object("", changes)
     bad = [
         f"{name}: a new name has letters, digits and “_” and starts with no digit"
         for name in changes

@@ -73,9 +73,11 @@ def plan(
 
 def mapped(old: Graph, new: Graph, mapping: Mapping[str, str]) -> tuple[dict[int, int], list[str]]:
     """New index by old index, and what is wrong with the mapping."""
-    problems = [f"“{key}” is no step of the present version." for key in mapping.keys() - old.index]
+    problems = [
+        f"“{key:.100}” is no step of the present version." for key in mapping.keys() - old.index
+    ]
     problems += [
-        f"“{key}” is mapped to “{target}”, which is no step of the new version."
+        f"“{key:.100}” is mapped to “{target:.100}”, which is no step of the new version."
         for key, target in mapping.items()
         if target and target not in new.index
     ]

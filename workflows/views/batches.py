@@ -21,7 +21,6 @@ from .asking import Question, ask, done, moved_on, reason
 from .refusals import answered
 
 MOST = 1000
-PARTS = ("state", "workflow", "q", "incident")
 TITLES: dict[str, tuple[str | Promise, str | Promise, str]] = {
     "pause": (gettext_lazy("Pause all that match?"), gettext_lazy("Pause all"), "pause"),
     "resume": (gettext_lazy("Resume all that match?"), gettext_lazy("Resume all"), "play"),
@@ -69,7 +68,7 @@ def batch(request: HttpRequest, batch_id: int) -> HttpResponse:
 def batch_new(request: HttpRequest) -> HttpResponse:
     """Ask with the filter in the address; a POST creates the batch and leads to it."""
     verb = request.GET.get("verb", "")
-    asked = {name: request.GET[name] for name in PARTS if request.GET.get(name)}
+    asked = {name: request.GET[name] for name in verbs.PARTS if request.GET.get(name)}
     if request.method == "POST":
         new = engine.create_batch(verb, asked, by=access.person(request), reason=reason(request))
         to = reverse("batch", args=[new.pk])
@@ -147,7 +146,7 @@ def _described(asked: dict[str, str], item: BatchItem | None = None) -> list[tup
     words = {**asked, "state": _state_words(asked.get("state", ""))}
     if "incident" in asked:
         words["incident"] = _incident_words(asked["incident"], item)
-    return [(labels[name], words[name]) for name in PARTS if name in asked]
+    return [(labels[name], words[name]) for name in verbs.PARTS if name in asked]
 
 
 def _incident_words(key: str, item: BatchItem | None) -> str:

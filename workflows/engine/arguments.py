@@ -1,0 +1,90 @@
+"""What callers hand to the verbs: each is checked before anything is looked up or changed.
+
+A refusal says which argument it is, what was given and what was expected.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from typing import Any
+
+from workflows import json_text
+from workflows.errors import InvalidInput
+
+LARGEST = 2**63 - 1  # of a number that the database keeps
+LONGEST_REASON = 1000  # characters
+LONGEST_KEY = 255  # characters of an idempotency key
+
+
+def number(given: Any) -> int | None:
+    """The number of a row, also as text in ASCII digits; None for what cannot be one."""
+    if isinstance(given, str) and given.isascii() and given.isdigit():
+        given = int(given[:20])
+    if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= LARGEST:
+        return int(given)
+    return None
+
+
+def is_text(given: Any, longest: int) -> bool:
+    """Whether it is a text of at most so many characters that the database can store."""
+    return isinstance(given, str) and len(given) <= longest and not _problem(given)
+
+
+def text_problem(given: Any, longest: int) -> str:
+    """Why it is no text of at most so many characters, in a sentence; "" when it is one."""
+    if not isinstance(given, str):
+        return f"{given!r:.100} is no text"
+    if len(given) > longest:
+        return f"{len(given)} characters; {longest} is the limit"
+    return "" if is_text(given, longest) else f"{given!r:.100}: {_problem(given)}"
+
+
+def reason(given: Any) -> str:
+    """The reason of an operation. Raises InvalidInput."""
+    if problem := text_problem(given, LONGEST_REASON):
+        raise InvalidInput([f"reason: {problem}"])
+    return str(given)
+
+
+def idempotency_key(given: Any) -> str | None:
+    """The key, None for none. Raises InvalidInput."""
+    if given is None:
+        return None
+    if problem := text_problem(given, LONGEST_KEY):
+        raise InvalidInput([f"idempotency_key: {problem}"])
+    return str(given) or None
+
+
+def json_object(field: str, given: Any) -> dict[str, Any]:
+    """A JSON object that the database can store; raises InvalidInput with every bad place.
+
+    A place is `field.name`, or the name alone where `field` is "".
+    """
+    if not isinstance(given, Mapping):
+        told = f"a JSON object was expected, not {type(given).__name__} ({given!r:.100})"
+        raise InvalidInput([f"{field}: {told}" if field else told])
+    before = f"{field}." if field else ""
+    problems = [
+        f"{before}{name!s:.100}: {problem}"
+        for name, value in given.items()
+        if (problem := _name_problem(name) or _problem(value))
+    ]
+    if problems:
+        raise InvalidInput([json_text.storable(problem) for problem in problems])
+    return dict(given)
+
+
+def _name_problem(name: Any) -> str:
+    if not isinstance(name, str):
+        return f"{name!r:.100} is no name: a text was expected"
+    return _problem(name)
+
+
+def _problem(value: Any) -> str:
+    """Why a value is no JSON, or none that the database can store; "" when it is."""
+    try:
+        json_text.check(json.loads(json.dumps(value, allow_nan=False)))
+    except (json_text.Malformed, TypeError, ValueError, RecursionError) as error:
+        return str(error)
+    return ""
