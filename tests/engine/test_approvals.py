@@ -235,7 +235,7 @@ def test_what_is_filled_in_reaches_the_variables_and_the_log() -> None:
         (None, 'data: "amount" is a required property'),
         ({"amount": 101}, "data.amount: 101 is greater than the maximum of 100"),
         ({"amount": 1, "due": "soon"}, 'data.due: "soon" is not a "date"'),
-        ([1], "a JSON object was expected, not list"),
+        ([1], "data: [1] is not a JSON object"),
         ({"amount": float("nan")}, "Out of range"),
     ],
 )

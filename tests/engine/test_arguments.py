@@ -62,7 +62,6 @@ WITH_REASON: dict[str, Call] = {
     "pause_intake": lambda _, ada, given: engine.pause_intake("flow", by=ada, reason=given),
 }
 WITH_OBJECT: dict[str, Call] = {
-    "input": lambda _, ada, given: engine.start_workflow("flow", given, by=ada),
     "output": lambda run, ada, given: engine.complete(run.pk, of(run).pk, given, by=ada),
     "output of a skip": lambda run, ada, given: engine.skip(run.pk, of(run).pk, given, by=ada),
     "variables": lambda run, ada, given: engine.rerun_from(run.pk, "a", by=ada, variables=given),
@@ -128,6 +127,14 @@ def test_what_is_no_json_object_that_can_be_stored_is_refused_by_name() -> None:
             error = refused(call, run, ada, given)
             assert isinstance(error, InvalidInput)
             assert str(error).startswith(name.split()[0])
+
+
+@pytest.mark.parametrize("given", [True, 7, "", "abc", b"x", [], object(), {"x": float("inf")}])
+def test_an_input_that_is_no_json_object_starts_nothing(given: Any) -> None:
+    register(human("ask"))
+    with pytest.raises(InvalidInput, match=r"^input"):
+        engine.start_workflow("flow", given)
+    assert not Execution.objects.exists()
 
 
 def test_a_start_takes_no_key_that_it_cannot_keep() -> None:

@@ -76,7 +76,7 @@ def test_a_failed_task_is_completed_and_what_follows_reads_its_output() -> None:
         ({"x": "long" * 70_000}, "262144 is the limit"),
     ],
 )
-def test_an_output_that_cannot_be_used_changes_nothing_and_is_named(
+def test_an_output_that_cannot_be_used_changes_nothing_and_is_named_and_recorded(
     output: Any, named: str
 ) -> None:
     execution = failed()
@@ -84,7 +84,8 @@ def test_an_output_that_cannot_be_used_changes_nothing_and_is_named(
     with pytest.raises(InvalidInput) as refused:
         engine.complete(execution.pk, "a", output, by=None)
     assert named in str(refused.value)
-    assert (kinds(execution), list(execution.tasks.values())) == before
+    assert kinds(execution) == [*before[0], "operation.refused"]
+    assert list(execution.tasks.values()) == before[1]
 
 
 def test_a_task_that_waits_for_its_retry_is_completed(clock: Clock) -> None:

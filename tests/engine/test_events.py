@@ -176,7 +176,7 @@ def test_every_problem_of_an_event_is_listed() -> None:
     name, key, payload = refused.value.problems
     assert name.startswith("name: 'not a name' is no name of an event")
     assert key.startswith("key: 'kkk")
-    assert payload == "payload: [1] is no JSON object."
+    assert payload == "payload: [1] is not a JSON object"
     assert not Event.objects.exists()
 
 

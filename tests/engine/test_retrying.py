@@ -293,3 +293,17 @@ def test_an_input_is_for_one_task_and_is_json() -> None:
             engine.retry(execution.pk, by=None, task_id=failed.pk, input=wrong)
     assert task(execution, "a").state == "failed"
     assert task(execution, "a").input == {"permanent": True}
+
+
+def test_a_refused_retry_says_in_the_audit_who_wanted_it_and_why_it_was_refused() -> None:
+    make_agent(tool="tests.obey")
+    execution = start(step("a"), input={"orders": {"a": "fail"}})
+    drained(execution)
+    ada = make_user("ada")
+    for given in ({"task_id": 1}, {"input": {}}, {"task_id": task(execution, "a").pk, "input": 7}):
+        with pytest.raises((UnknownTask, InvalidInput)) as refused:
+            engine.retry(execution.pk, by=ada, reason="again", **given)  # type: ignore[arg-type]
+        row = execution.audit_events.latest("seq")
+        assert (row.kind, row.actor) == ("operation.refused", "user:ada")
+        assert row.data == {"asked": "retry", "why": str(refused.value), "reason": "again"}
+    assert states(execution) == {"a": "failed"}

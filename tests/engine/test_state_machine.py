@@ -6,7 +6,18 @@ import pytest
 from django.db import IntegrityError, connection, transaction
 
 from agents import runner
-from tests.factories import chain, history, human, kinds, make_agent, make_user, start, states, task
+from tests.factories import (
+    chain,
+    history,
+    human,
+    kinds,
+    make_agent,
+    make_user,
+    register,
+    start,
+    states,
+    task,
+)
 from workflows import clock, engine
 from workflows.models import ALLOWED, FINAL, Approval, Execution, State, Task
 
@@ -194,3 +205,21 @@ def test_a_hand_on_a_waiting_approval_withdraws_the_question(ways: tuple[str, ..
     execution.refresh_from_db()
     assert execution.state == "completed"
     assert Approval.objects.get().state == "cancelled"
+
+
+def test_no_transition_by_hand_leads_around_a_decision_on_ones_own_request() -> None:
+    ada, grace = make_user("ada"), make_user("grace")
+    register(human("ask"))
+    execution = engine.start_workflow("flow", by=ada)
+    runner.drain()
+    assert engine.transition_state(execution.pk, "ask", "running", by=ada)
+    assert not engine.transition_state(execution.pk, "ask", "completed", by=ada, reason="mine")
+    row = execution.audit_events.latest("seq")
+    assert (row.kind, row.actor, states(execution)["ask"]) == (
+        "transition.refused",
+        "user:ada",
+        "running",
+    )
+    assert "another person" in row.data["why"]
+    assert engine.transition_state(execution.pk, "ask", "completed", by=grace, reason="seen")
+    assert execution.audit_events.get(kind="task.completed").data["reason"] == "seen"

@@ -62,7 +62,7 @@ def json_object(field: str, given: Any) -> dict[str, Any]:
     A place is `field.name`, or the name alone where `field` is "".
     """
     if not isinstance(given, Mapping):
-        told = f"a JSON object was expected, not {type(given).__name__} ({given!r:.100})"
+        told = f"{given!r:.100} is not a JSON object"
         raise InvalidInput([f"{field}: {told}" if field else told])
     before = f"{field}." if field else ""
     problems = [
@@ -73,6 +73,16 @@ def json_object(field: str, given: Any) -> dict[str, Any]:
     if problems:
         raise InvalidInput([json_text.storable(problem) for problem in problems])
     return dict(given)
+
+
+def cleaned(field: str, given: Any) -> dict[str, Any]:
+    """As `json_object`, without the characters that cannot be stored: what begins work is kept."""
+    if not isinstance(given, Mapping):
+        return json_object(field, given)
+    try:
+        return json_object(field, json_text.storable(dict(given)))
+    except (TypeError, ValueError, RecursionError) as error:
+        raise InvalidInput([f"{field}: it is not JSON: {error}"]) from error
 
 
 def _name_problem(name: Any) -> str:

@@ -10,22 +10,28 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 from django.db import transaction
 
-from workflows.errors import IllegalTransition, InvalidInput, UnknownTask, WorkflowError
+from workflows.errors import (
+    IllegalTransition,
+    InvalidInput,
+    UnknownExecution,
+    UnknownTask,
+    WorkflowError,
+)
 from workflows.models import AuditHead, Execution
 
-from . import arguments, operations, retrying, transitions
+from . import arguments, interventions, operations, retrying, transitions
 from .operations import Refusals, Target
 
 
 def pause(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Steps in flight finish, nothing new starts, timers wait. Raises IllegalTransition."""
-    with locked(execution_id, by, reason) as execution:
+    with locked(execution_id, "pause", by=by, reason=reason) as execution:
         return _done(execution, operations.pause([Target(execution)], by=by, reason=reason))
 
 
 def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Go on after a pause; what finished meanwhile moves on. Raises IllegalTransition."""
-    with locked(execution_id, by, reason) as execution:
+    with locked(execution_id, "resume", by=by, reason=reason) as execution:
         _done(execution, operations.resume([Target(execution)], by=by, reason=reason))
         execution.refresh_from_db()
         return execution
@@ -33,7 +39,7 @@ def resume(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") 
 
 def cancel(execution_id: int, *, by: AbstractBaseUser | None, reason: str = "") -> Execution:
     """Stop it for good: nothing starts, late results are refused. Raises IllegalTransition."""
-    with locked(execution_id, by, reason) as execution:
+    with locked(execution_id, "cancel", by=by, reason=reason) as execution:
         return _done(execution, operations.cancel([Target(execution)], by=by, reason=reason))
 
 
@@ -50,7 +56,7 @@ def retry(
     `input` replaces that of the one task named; the audit keeps both. Raises UnknownTask,
     IllegalTransition when nothing of it has failed, InvalidInput.
     """
-    with locked(execution_id, by, reason) as execution:
+    with locked(execution_id, "retry", by=by, reason=reason) as execution:
         if input is not None and task_id is None:
             raise InvalidInput(["input: it is for one task; name the task"])
         number = arguments.number(task_id)
@@ -90,22 +96,32 @@ def get_execution_status(execution_id: int) -> dict[str, Any]:
 
 
 @contextmanager
-def locked(execution_id: int, by: AbstractBaseUser | None, reason: str = "") -> Iterator[Execution]:
-    """The execution in a transaction of its own; a change that the table forbids is recorded.
+def locked(
+    execution_id: int, verb: str, *, by: AbstractBaseUser | None, reason: str = ""
+) -> Iterator[Execution]:
+    """The execution in a transaction of its own; what is refused is undone and recorded.
 
     Raises UnknownExecution, InvalidInput for a reason that is no text.
     """
     arguments.reason(reason)
+    who = transitions.actor(by)
     try:
         with transaction.atomic():
             yield transitions.lock(execution_id)
+    except UnknownExecution:
+        raise
     except IllegalTransition as error:
         with transaction.atomic():
-            transitions.record([refused(execution_id, error, transitions.actor(by))])
+            transitions.record([refused(execution_id, error, who, reason)])
+        raise
+    except WorkflowError as error:
+        interventions.record_refused(execution_id, verb, error, who, reason, None)
         raise
 
 
-def refused(execution_id: int, error: IllegalTransition, by: str) -> transitions.Entry:
+def refused(
+    execution_id: int, error: IllegalTransition, by: str, reason: str = ""
+) -> transitions.Entry:
     """The audit row, still to append, of a change that the table forbids."""
     return transitions.Entry(
         kind="transition.refused",
@@ -113,7 +129,12 @@ def refused(execution_id: int, error: IllegalTransition, by: str) -> transitions
         entity_id=str(execution_id),
         actor=by,
         execution_id=execution_id,
-        data={"was": error.old, "asked": error.new, "why": str(error)},
+        data={
+            "was": error.old,
+            "asked": error.new,
+            "why": str(error),
+            **({"reason": reason} if reason else {}),
+        },
     )
 
 

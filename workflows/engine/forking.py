@@ -46,7 +46,7 @@ def rerun_from(
     with interventions.locked(execution_id, "rerun_from", by=by, reason=reason) as origin:
         task = interventions.task_with_key(origin, task_key)
         if task is None:
-            raise UnknownTask(f"There is no step {task_key!r:.100} in {origin}.")
+            raise UnknownTask(f"There is no step “{task_key!s:.100}” in {origin}.")
         if (earlier := _earlier(origin, key)) is not None:
             return earlier
         if origin.marking is not None:

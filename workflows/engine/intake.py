@@ -10,7 +10,7 @@ from django.contrib.auth.models import AbstractBaseUser
 from django.db import IntegrityError, transaction
 from django.db.models.fields.json import KT
 
-from workflows import clock, json_text
+from workflows import clock
 from workflows.errors import InvalidInput
 from workflows.models import Event, Execution, Firing, Trigger
 
@@ -104,22 +104,12 @@ def _checked(name: Any, payload: Any, key: Any) -> dict[str, Any]:
         found.append(f"key: {key!r:.100} is no text of at most {MAX_KEY} characters.")
     given: dict[str, Any] = {}
     try:
-        given = arguments.json_object("payload", _storable(payload))
+        given = arguments.cleaned("payload", payload)
     except InvalidInput as error:
         found += error.problems
     if found:
         raise InvalidInput(found)
     return given
-
-
-def _storable(payload: Any) -> dict[str, Any]:
-    """An event is kept without the characters that cannot be stored. Raises InvalidInput."""
-    if not isinstance(payload, Mapping):
-        raise InvalidInput([f"payload: {payload!r:.100} is no JSON object."])
-    try:
-        return dict(json_text.storable(dict(payload)))
-    except (TypeError, ValueError, RecursionError) as error:
-        raise InvalidInput([f"payload: it is not JSON: {error}"]) from error
 
 
 def _taken_in(

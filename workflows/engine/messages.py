@@ -23,6 +23,7 @@ from . import arguments, buffering, deliveries, executions, intake, starting, to
 log = logging.getLogger(__name__)
 TTL = 3_600.0  # seconds that an early message is kept, unless it says otherwise
 BATCH = 500
+LONGEST_KEY = 255  # characters that a message is correlated by
 MAX_CALLS = 50  # workflows that call each other, one within the other
 _carrying = threading.local()
 
@@ -242,9 +243,10 @@ def _checked(name: str, payload: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 def _correlation(key: Any) -> str:
-    """What a message is correlated by; a number stands for its digits. Raises InvalidInput."""
-    given = str(key) if isinstance(key, int | float) else "" if key is None else key
-    if problem := arguments.text_problem(given, 200):
+    """What a message is correlated by: text, or a whole number. Raises InvalidInput."""
+    is_whole = isinstance(key, int) and not isinstance(key, bool)
+    given = str(key) if is_whole else "" if key is None else key
+    if problem := arguments.text_problem(given, LONGEST_KEY):
         raise InvalidInput([f"key: {problem}"])
     return str(given)
 

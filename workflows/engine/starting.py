@@ -61,11 +61,11 @@ def start_once(
     earlier = _earlier(workflow, idempotency_key)
     if earlier is not None:
         return earlier, False
-    given = {} if input is None else input
+    given = arguments.cleaned("input", {} if input is None else input)
     check_input(graphs.of(version.pk).input_schema, given)
     admission.check(workflow, by)
     at = starts.place(graphs.of(version.pk), key, start)
-    run = _run(workflow, version, dict(given), by, idempotency_key, _priority(priority))
+    run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
     if at is not None:
         run["data"] |= {"start": graphs.of(version.pk).nodes[at].key}
     if cause is not None:

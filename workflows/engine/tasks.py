@@ -18,6 +18,7 @@ from workflows.errors import (
     NotAllowed,
     UnknownExecution,
     UnknownTask,
+    WorkflowError,
 )
 from workflows.graph import routing
 from workflows.graph.shape import HUMAN
@@ -52,9 +53,10 @@ def transition_state(
 ) -> bool:
     """Move one task by hand; True if it moved.
 
-    False when the execution or task is unknown, or when the table forbids the transition: nothing
-    changes then, and the refused attempt is recorded. `task_id` is an id or a task's key.
-    A completed task sends its tokens on with an empty output.
+    False when the execution or task is unknown, when the table forbids the transition, or for a
+    decision on one's own request: nothing changes then, and the refused attempt is recorded.
+    `task_id` is an id or a task's key. A completed task sends its tokens on with an empty output.
+    Raises InvalidInput for a reason that is no text.
     """
     arguments.reason(reason)
     try:
@@ -79,25 +81,20 @@ def complete(
 
     For a task that failed or is in doubt, waits, or runs; its agent's late result is refused. What
     follows goes on as usual, unless another task of the execution has failed. Raises UnknownTask,
-    NotAllowed (a decision on one's own request; recorded), IllegalTransition, InvalidInput when an
-    expression over the output cannot be evaluated.
+    NotAllowed (a decision on one's own request), IllegalTransition, InvalidInput when an expression
+    over the output cannot be evaluated. Refusals are recorded.
     """
-    given = checked_output(output)
-    try:
-        with executions.locked(execution_id, by, reason) as execution:
-            task = interventions.task(execution, task_id)
-            if task is None:
-                raise UnknownTask()
-            if not may_be_completed(execution, task):
-                raise IllegalTransition(task.state, State.COMPLETED, str(task))
-            check_four_eyes(execution, task, by)
-            _check_output(execution, task, given)
-            finish(execution, task, given, by=transitions.actor(by), reason=reason)
-            return executions.written(execution, [])
-    except NotAllowed as error:
-        who = transitions.actor(by)
-        interventions.record_refused(execution_id, "complete", error, who, reason, None)
-        raise
+    with executions.locked(execution_id, "complete", by=by, reason=reason) as execution:
+        given = checked_output(output)
+        task = interventions.task(execution, task_id)
+        if task is None:
+            raise UnknownTask()
+        if not may_be_completed(execution, task):
+            raise IllegalTransition(task.state, State.COMPLETED, str(task))
+        check_four_eyes(execution, task, by)
+        _check_output(execution, task, given)
+        finish(execution, task, given, by=transitions.actor(by), reason=reason)
+        return executions.written(execution, [])
 
 
 def may_be_completed(execution: Execution, task: Task) -> bool:
@@ -184,11 +181,17 @@ def _move(
     who = transitions.actor(by)
     is_closed = _is_closed(execution, new) or not tokens.is_open(execution, task)
     if not is_allowed(task.state, new) or is_closed:
-        _record_refused(task, new, who, reason)
+        _record_refused(task, new, who, reason, IllegalTransition(task.state, new, str(task)))
+        return False
+    try:
+        if new == State.COMPLETED:
+            check_four_eyes(execution, task, by)
+    except NotAllowed as error:
+        _record_refused(task, new, who, reason, error)
         return False
     match new:
         case State.COMPLETED:
-            complete_by_hand(_taken(task), {}, by=who)
+            complete_by_hand(_taken(task), {}, by=who, reason=reason)
         case State.FAILED:
             broken = advancing.Broken(reason or "Failed by hand.", "manual", False, by=who)
             advancing.report(None, [(claiming.in_hand(_taken(task)), broken)])
@@ -264,8 +267,7 @@ def _begun(execution: Execution, who: str) -> list[transitions.Entry]:
     return [transitions.move(execution, State.RUNNING, by=who, started_at=since)]
 
 
-def _record_refused(task: Task, new: str, who: str, reason: str) -> None:
-    error = IllegalTransition(task.state, new, str(task))
+def _record_refused(task: Task, new: str, who: str, reason: str, error: WorkflowError) -> None:
     transitions.record(
         [
             transitions.Entry(

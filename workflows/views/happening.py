@@ -46,6 +46,7 @@ REFUSED = {
     "set_variables": gettext_noop("A change of variables was refused."),
     "move_to_version": gettext_noop("A move to another version was refused."),
     "rerun_from": gettext_noop("Running again from a step was refused."),
+    "retry": gettext_noop("Running again what had failed was refused."),
     "skip": gettext_noop("Skipping “%(task)s” was refused."),
     "complete": gettext_noop("Completing a step by hand was refused."),
     "activate": gettext_noop("Beginning a step by hand was refused."),
