@@ -142,3 +142,58 @@ def test_a_time_in_a_paused_execution_is_told_to_wait_for_the_resume() -> None:
     held = why(execution, "cool")
     assert (held.cause, held.due, held.actions) == (Cause.PAUSED, None, ("resume", "skip"))
     assert "is paused by ada" in held.detail
+
+
+def adhoc_beside(*more: dict) -> Execution:
+    make_agent()
+    return start(
+        node("loose", "scope", scope={"type": "ad_hoc"}), step("inner", parent="loose"), *more
+    )
+
+
+@pytest.mark.parametrize("state", ["paused", "failed"])
+def test_nothing_is_offered_that_the_execution_would_refuse(state: str) -> None:
+    """Choosing in an ad-hoc sub-process begins something: not while nothing new begins."""
+    execution = adhoc_beside(step("b", capabilities=["rare"]))
+    runner.drain()
+    assert why(execution, "loose").actions == ("activate", "complete")
+    if state == "paused":
+        engine.pause(execution.pk, by=make_user("boss"), reason="audit day")
+    else:
+        engine.transition_state(execution.pk, "b", "running", by=None)
+        engine.transition_state(execution.pk, "b", "failed", by=None, reason="bad")
+    execution.refresh_from_db()
+    assert execution.state == state
+    found = why(execution, "loose")
+    assert found.actions == (("resume",) if state == "paused" else ("retry",))
+    assert engine.offered(execution, task(execution, "loose")) == []
+    (engine.resume if state == "paused" else engine.retry)(execution.pk, by=None)
+    execution.refresh_from_db()
+    assert [one.key for one in engine.offered(execution, task(execution, "loose"))] == ["inner"]
+
+
+def test_sub_processes_are_no_steps_in_flight() -> None:
+    execution = adhoc_beside(step("b", capabilities=["rare"]))
+    runner.drain()
+    engine.pause(execution.pk, by=make_user("boss"), reason="audit day")
+    assert why(execution, "b").detail == "audit day"
+
+
+def test_what_waits_for_events_names_messages_conditions_and_the_next_time(clock: Clock) -> None:
+    make_agent()
+    timer = {"type": "timer", "duration": "PT2H"}
+    execution = start(
+        node("s", "start"),
+        node("gate", "event_gateway", "s"),
+        node("in_time", "catch", "gate", event={"type": "message", "name": "paid", "key": "'7'"}),
+        node("late", "catch", "gate", event=timer),
+        node("many", "catch", "s", event={"type": "conditional", "condition": "n > 5"}),
+        input={"n": 1},
+    )
+    runner.drain()
+    gate, many = why(execution, "gate"), why(execution, "many")
+    assert gate.detail == "“paid” (7)"
+    assert gate.due == execution.timers.get().due_at
+    assert (many.detail, many.due) == ("n > 5", None)
+    engine.pause(execution.pk, by=None)
+    assert why(execution, "gate").due is None, "it is held"

@@ -10,6 +10,8 @@ from workflows.models import Execution, State, Task
 
 from . import arguments, executions, graphs, interventions, tokens, transitions
 
+TAKES_STEPS = (State.PENDING, State.RUNNING)
+
 
 def activate(
     execution_id: int,
@@ -30,7 +32,7 @@ def activate(
         task = _open(execution, task_id)
         if task is None:
             raise UnknownTask()
-        if execution.state not in (State.PENDING, State.RUNNING):
+        if execution.state not in TAKES_STEPS:
             raise WrongState(f"The execution is {execution.state}: nothing new begins in it.")
         keys = {node.key: place for place, node in _offered(execution, task)}
         if not isinstance(node_key, str) or node_key not in keys:
@@ -45,6 +47,11 @@ def activate(
 
 def offered(execution: Execution, task: Task) -> list[Node]:
     """What may be chosen now in a task that is an ad-hoc sub-process; else nothing."""
+    return offers(execution, task) if execution.state in TAKES_STEPS else []
+
+
+def offers(execution: Execution, task: Task) -> list[Node]:
+    """As `offered`, but also what may be chosen only when the execution takes steps again."""
     return [node for _, node in _offered(execution, task)]
 
 

@@ -11,7 +11,7 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
-from workflows.graph.shape import CATCH, SCOPE, WORK
+from workflows.graph.shape import CATCH, EVENT_GATEWAY, SCOPE, WORK
 from workflows.models import AgentSlot, Approval, AuditEvent, Execution, State, Task, Timer
 
 from . import approvals, capacity, choosing, graphs
@@ -139,11 +139,9 @@ def _in_doubt(task: Task) -> Explanation:
 
 
 def _running(task: Task, now: Surroundings) -> Explanation:
-    choices = choosing.offered(now.execution, task) if task.kind == SCOPE else []
+    choices = choosing.offers(now.execution, task) if task.kind == SCOPE else []
     if choices:
-        text = _("“%(task)s” waits for somebody to choose what is done next.") % {"task": task.name}
-        names = ", ".join(node.name for node in choices)
-        return Explanation(Cause.CHOICE, text, names, actions=("activate", "complete"))
+        return _choice(task, [node.name for node in choices], now)
     if not task.agent_key:
         return Explanation(Cause.RUNNING, _("“%(task)s” is running.") % {"task": task.name})
     text = _("“%(task)s” is running on %(agent)s.") % {"task": task.name, "agent": task.agent_key}
@@ -152,6 +150,21 @@ def _running(task: Task, now: Surroundings) -> Explanation:
         "most": task.max_attempts,
     }
     return Explanation(Cause.RUNNING, text, again if task.attempt > 1 else "")
+
+
+def _choice(task: Task, names: Sequence[str], now: Surroundings) -> Explanation:
+    """Nothing new begins while the execution is paused or failed."""
+    if now.execution.state == State.PAUSED:
+        return execution_paused(now)
+    if now.execution.state == State.FAILED:
+        return _on_hold(task, now)
+    text = _("“%(task)s” waits for somebody to choose what is done next.") % {"task": task.name}
+    return Explanation(Cause.CHOICE, text, ", ".join(names), actions=("activate", "complete"))
+
+
+def _on_hold(task: Task, now: Surroundings) -> Explanation:
+    text = _("“%(task)s” goes on waiting when the execution is retried.") % {"task": task.name}
+    return Explanation(Cause.STOPPED, text, now.execution.error, actions=("retry",))
 
 
 def _paused(task: Task, now: Surroundings) -> Explanation:
@@ -184,10 +197,11 @@ def _paused(task: Task, now: Surroundings) -> Explanation:
 def _waiting(task: Task, now: Surroundings) -> Explanation:
     """A wait of a token graph: for a time, a message or signal, or a called workflow."""
     if now.execution.state == State.FAILED:
-        text = _("“%(task)s” goes on waiting when the execution is retried.") % {"task": task.name}
-        return Explanation(Cause.STOPPED, text, now.execution.error, actions=("retry",))
-    event = graphs.of(now.execution.version_id).nodes[task.node].event
-    timer = next((one for one in now.timers if one.task_id == task.pk), None)
+        return _on_hold(task, now)
+    node = graphs.of(now.execution.version_id).nodes[task.node]
+    event = node.event
+    timers = [one for one in now.timers if one.task_id == task.pk]
+    timer = min(timers, key=lambda one: one.due_at, default=None)
     if timer is not None and task.kind == CATCH and event.get("type") == "timer":
         text = _("“%(task)s” waits for its time.") % {"task": task.name}
         if now.execution.state == State.PAUSED:
@@ -197,10 +211,21 @@ def _waiting(task: Task, now: Surroundings) -> Explanation:
     if called is not None:
         text = _("“%(task)s” waits for the workflow that it called.") % {"task": task.name}
         return Explanation(Cause.EVENT, text, str(called), actions=("skip",))
-    events = now.execution.subscriptions.filter(task_id=task.pk).order_by("pk")
-    names = ", ".join(f"“{one.name}”" + (f" ({one.key})" if one.key else "") for one in events)
     text = _("“%(task)s” waits for an event.") % {"task": task.name}
-    return Explanation(Cause.EVENT, text, names, actions=("skip",))
+    is_held = now.execution.state == State.PAUSED or task.kind not in (CATCH, EVENT_GATEWAY)
+    due = None if is_held or timer is None else timer.due_at
+    return Explanation(Cause.EVENT, text, _awaited(task, now), due, actions=("skip",))
+
+
+def _awaited(task: Task, now: Surroundings) -> str:
+    """The messages, signals and conditions that it waits for."""
+    graph = graphs.of(now.execution.version_id)
+    events = now.execution.subscriptions.filter(task_id=task.pk).order_by("pk")
+    names = [f"“{one.name}”" + (f" ({one.key})" if one.key else "") for one in events]
+    behind = [graph.nodes[flow.target] for flow in graph.outgoing[task.node]]
+    waited = behind if task.kind == EVENT_GATEWAY else [graph.nodes[task.node]]
+    parts = [part for node in waited for part in node.parts]
+    return ", ".join([*names, *(str(one["condition"]) for one in parts if "condition" in one)])
 
 
 def _held(now: Surroundings) -> str:
@@ -258,13 +283,13 @@ def execution_paused(now: Surroundings) -> Explanation:
     """By whom and why the execution is paused, and what still goes on in it."""
     who = now.execution.paused_by
     text = _("Paused by %(who)s.") % {"who": who.get_username()} if who else _("Paused.")
-    flying = sum(task.state == State.RUNNING for task in now.tasks)
+    flying = sum(task.state == State.RUNNING and task.kind in WORK for task in now.tasks)
     detail = now.execution.pause_reason
     if flying:
-        detail += " " + ngettext(
+        detail += (" · " if detail else "") + ngettext(
             "One step in flight still finishes.", "%(count)s steps in flight still finish.", flying
         ) % {"count": flying}
-    told = detail.strip() or _("Nothing new starts.")
+    told = detail or _("Nothing new starts.")
     return Explanation(Cause.PAUSED, text, told, actions=("resume",))
 
 
