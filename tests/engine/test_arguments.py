@@ -11,7 +11,7 @@ from django.contrib.auth.models import User
 from agents import runner
 from tests.factories import human, make_agent, make_user, register, start, step
 from workflows import engine
-from workflows.errors import InvalidInput, WorkflowError
+from workflows.errors import InvalidDefinition, InvalidInput, WorkflowError
 from workflows.models import Batch, Execution, Task
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -160,3 +160,11 @@ def test_a_filter_that_says_nothing_makes_no_batch_of_everything(asked: Any) -> 
     with pytest.raises(InvalidInput):
         engine.create_batch("cancel", asked, by=ada)
     assert not Batch.objects.exists()
+
+
+def test_a_definition_with_an_unknown_choice_is_told_which_there_are() -> None:
+    with pytest.raises(InvalidDefinition) as refused:
+        register(step("a", join="any"), step("b", kind="robot"))
+    told = "; ".join(map(str, refused.value.problems))
+    assert "'any' is none of every, one" in told
+    assert "'robot' is none of agent, human" in told

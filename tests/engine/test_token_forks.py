@@ -6,9 +6,20 @@ import pytest
 
 from tests.engine.test_token_events import boundary, event
 from tests.engine.test_tokens import drained
-from tests.factories import human, make_agent, make_user, node, start, states, step, task, when
+from tests.factories import (
+    default,
+    human,
+    make_agent,
+    make_user,
+    node,
+    start,
+    states,
+    step,
+    task,
+    when,
+)
 from workflows import engine
-from workflows.errors import CannotRerun, UnknownTask
+from workflows.errors import CannotRerun, InvalidInput, UnknownTask
 from workflows.models import Approval, Execution, Timer
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -108,9 +119,30 @@ def test_loops_are_run_again_whole_and_what_events_and_undoing_began_not_at_all(
     for key, why in (("inner", "lies in the loop “Each”"), ("answer", "is started by an event")):
         with pytest.raises(CannotRerun, match=why):
             engine.rerun_from(origin.pk, key, by=None)
-    with pytest.raises(UnknownTask):
+    with pytest.raises(CannotRerun):
         engine.rerun_from(origin.pk, "undo", by=None)
     shown = engine.rerunnable(origin, list(origin.tasks.all()))
     assert {one.key for one in origin.tasks.filter(pk__in=shown)} == {"each", "wait"}
     fork = drained(engine.rerun_from(origin.pk, "each", by=None))
     assert fork.tasks.filter(key="inner", state="completed").count() == 2
+
+
+def test_a_step_that_was_never_reached_is_told_from_one_that_is_not_there() -> None:
+    make_agent()
+    gate = node("gate", "exclusive")
+    origin = drained(start(gate, step("a", when("gate", "false")), step("b", default("gate"))))
+    with pytest.raises(CannotRerun, match="“a” has never had its turn"):
+        engine.rerun_from(origin.pk, "a", by=None)
+    with pytest.raises(UnknownTask, match="no step “c”"):
+        engine.rerun_from(origin.pk, "c", by=None)
+    assert origin.audit_events.filter(kind="operation.refused").count() == 2
+
+
+def test_a_key_that_has_started_something_else_is_refused_by_name() -> None:
+    make_agent()
+    origin = drained(start(step("a")))
+    engine.start_workflow("flow", idempotency_key="taken")
+    with pytest.raises(InvalidInput, match="idempotency_key: “taken” has started"):
+        engine.rerun_from(origin.pk, "a", by=None, idempotency_key="taken")
+    fork = engine.rerun_from(origin.pk, "a", by=None, idempotency_key="free")
+    assert engine.rerun_from(origin.pk, "a", by=None, idempotency_key="free") == fork

@@ -17,13 +17,13 @@ LONGEST_REASON = 1000  # characters
 LONGEST_KEY = 255  # characters of an idempotency key
 
 
-def number(given: Any) -> int | None:
-    """The number of a row, also as text in ASCII digits; None for what cannot be one."""
+def number(given: Any) -> int:
+    """The number of a row, also as text in ASCII digits; 0 for what cannot be one."""
     if isinstance(given, str) and given.isascii() and given.isdigit():
         given = int(given[:20])
     if isinstance(given, int) and not isinstance(given, bool) and 0 < given <= LARGEST:
         return int(given)
-    return None
+    return 0
 
 
 def is_text(given: Any, longest: int) -> bool:

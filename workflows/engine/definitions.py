@@ -311,11 +311,20 @@ def _field_problems(row: Workflow | TaskDefinition, element: str) -> list[Proble
         row.clean_fields(exclude=["workflow", "published"])
     except ValidationError as error:
         return [
-            Problem(element, field, message)
-            for field, messages in error.message_dict.items()
-            for message in messages
+            Problem(element, field, _said(row, field, flaw))
+            for field, flaws in error.error_dict.items()
+            for flaw in flaws
         ]
     return []
+
+
+def _said(row: Workflow | TaskDefinition, field: str, flaw: ValidationError) -> str:
+    """Django does not say which choices there are."""
+    choices = getattr(row._meta.get_field(field), "choices", None)
+    if flaw.code != "invalid_choice" or not choices:
+        return " ".join(flaw.messages)
+    names = ", ".join(str(name) for name, _ in choices)
+    return f"{getattr(row, field)!r:.100} is none of {names}."
 
 
 def _task(workflow: Workflow, position: int, task: Mapping[str, Any]) -> TaskDefinition:

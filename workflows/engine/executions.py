@@ -59,8 +59,8 @@ def retry(
     with locked(execution_id, "retry", by=by, reason=reason) as execution:
         if input is not None and task_id is None:
             raise InvalidInput(["input: it is for one task; name the task"])
-        number = arguments.number(task_id)
-        if task_id is not None and number is None:
+        number = None if task_id is None else arguments.number(task_id)
+        if number == 0:
             raise UnknownTask(f"There is no task {task_id!r:.100} in {execution}.")
         wanted = [Target(execution, number)]
         return _done(execution, retrying.retry(wanted, by=by, reason=reason, input=input))

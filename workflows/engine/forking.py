@@ -11,7 +11,7 @@ from typing import Any
 from django.contrib.auth.models import AbstractBaseUser
 
 from workflows import clock, queue
-from workflows.errors import IllegalTransition, UnknownTask
+from workflows.errors import CannotRerun, IllegalTransition, InvalidInput, UnknownTask
 from workflows.graph import routing
 from workflows.graph.rerunning import entry as token_entry
 from workflows.graph.shape import REMOVED, Graph
@@ -44,9 +44,7 @@ def rerun_from(
     edited = arguments.json_object("variables", {} if variables is None else variables)
     key = arguments.idempotency_key(idempotency_key)
     with interventions.locked(execution_id, "rerun_from", by=by, reason=reason) as origin:
-        task = interventions.task_with_key(origin, task_key)
-        if task is None:
-            raise UnknownTask(f"There is no step “{task_key!s:.100}” in {origin}.")
+        task = _step(origin, task_key)
         if (earlier := _earlier(origin, key)) is not None:
             return earlier
         if origin.marking is not None:
@@ -117,8 +115,22 @@ class Past:
 def _earlier(origin: Execution, idempotency_key: str | None) -> Execution | None:
     if not idempotency_key:
         return None
-    forks = Execution.objects.filter(workflow=origin.workflow_id, forked_from=origin)
-    return forks.filter(idempotency_key=idempotency_key).first()
+    runs = Execution.objects.filter(workflow=origin.workflow_id, idempotency_key=idempotency_key)
+    found = runs.first()
+    if found is not None and found.forked_from_id != origin.pk:
+        told = f"idempotency_key: “{idempotency_key}” has started {found}, no fork of {origin}"
+        raise InvalidInput([told])
+    return found
+
+
+def _step(origin: Execution, key: Any) -> Task:
+    """The last visit of a step. Raises UnknownTask, CannotRerun when there has been none."""
+    task = interventions.task_with_key(origin, key)
+    if task is not None:
+        return task
+    if isinstance(key, str) and key in graphs.of(origin.version_id).index:
+        raise CannotRerun(f"“{key}” has never had its turn in {origin}.")
+    raise UnknownTask(f"There is no step “{key!s:.100}” in {origin}.")
 
 
 def _past(origin: Execution, chosen: Task) -> Past:

@@ -45,7 +45,7 @@ def locked(
 def task(execution: Execution, asked: Any) -> Task | None:
     """The task that an id or a key names (of a key the last visit); None if there is none."""
     number = arguments.number(asked)
-    if number is None:
+    if not number:
         return task_with_key(execution, asked)
     return execution.tasks.filter(pk=number).first()
 

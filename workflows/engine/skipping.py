@@ -32,7 +32,7 @@ def skip(
     """
     given: Any = {} if output is None else output
     number = arguments.number(task_id)
-    hand = interventions.locked(execution_id, "skip", by=by, reason=reason, task_id=number)
+    hand = interventions.locked(execution_id, "skip", by=by, reason=reason, task_id=number or None)
     with hand as execution:
         task = execution.tasks.filter(pk=number).first()
         if task is None:

@@ -105,7 +105,7 @@ def lock(execution_id: int) -> Execution:
     """The execution, locked until the transaction ends; raises UnknownExecution."""
     number = arguments.number(execution_id)
     head = AuditHead.objects.select_for_update().filter(execution_id=number)
-    if number is None or not head.exists():
+    if not number or not head.exists():
         raise UnknownExecution(f"There is no execution {execution_id!r:.100}.")
     return Execution.objects.get(pk=number)
 
