@@ -7,7 +7,7 @@ from typing import Any
 
 from django.db import transaction
 
-from workflows.models import Delivery, Execution
+from workflows.models import Delivery
 
 _carriers: list[Callable[[], Any]] = []
 
@@ -24,14 +24,6 @@ def post(parcels: Iterable[tuple[str, int | None, dict[str, Any]]]) -> None:
         return
     Delivery.objects.bulk_create(rows)
     carry()
-
-
-def escalation(execution: Execution, code: str) -> list[tuple[str, int | None, dict[str, Any]]]:
-    """What tells the task that has called an execution of an escalation; nothing if none has."""
-    if execution.parent_task is None:
-        return []
-    data = {"task": execution.parent_task, "escalation": code}
-    return [(Delivery.Kind.ANSWER, execution.pk, data)]
 
 
 def carry() -> None:

@@ -220,10 +220,6 @@ def _answer(row: Delivery, data: dict[str, Any]) -> None:
     called = Execution.objects.filter(pk=row.execution_id or 0).first()
     if task is None or called is None:
         return
-    if "escalation" in data:
-        if tokens.escalate(task, data["escalation"]):
-            transitions.doorbell([task.execution_id], work=True)
-        return
     if called.state == State.COMPLETED:
         tokens.answer(task, called.variables)
     elif called.state == State.CANCELLED:

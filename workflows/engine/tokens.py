@@ -140,24 +140,6 @@ def answer_caught(task: Task, error: str, code: str) -> bool:
     return True
 
 
-def escalate(task: Task, code: str) -> bool:
-    """What a waiting task has called escalates; its execution is locked. False: nobody catches it.
-
-    The next caller outwards is told then.
-    """
-    run = run_of(Execution.objects.get(pk=task.execution_id))
-    seq = seq_of(task.pk)
-    if seq not in run.marking.open:
-        return False
-    found = tokens.escalate(run.graph, run.marking, seq, code, run.variables)
-    if found is None:
-        deliveries.post(deliveries.escalation(run.execution, code))
-        return False
-    run.moves = found
-    write([run])
-    return True
-
-
 def is_open(execution: Execution, task: Task) -> bool:
     """Whether a task's token is still at it: one whose error was caught elsewhere is not."""
     return bool(still_open(execution, [task]))

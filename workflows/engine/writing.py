@@ -164,8 +164,6 @@ class Page:
                 self._disarm(run, handler)
             case moves.Thrown() | moves.Called():
                 self._send(run, move)
-            case moves.Escalated(code):
-                self.parcels += deliveries.escalation(run.execution, code)
             case moves.Stuck(nodes):
                 names = ", ".join(run.graph.nodes[node].name for node in nodes)
                 run.failure = f"Nothing can move on: {names} waits for paths that were not taken."

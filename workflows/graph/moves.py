@@ -100,13 +100,6 @@ class Thrown:
 
 
 @dataclass(frozen=True, slots=True)
-class Escalated:
-    """Nobody in the process catches this escalation: whoever has called the process may."""
-
-    code: str
-
-
-@dataclass(frozen=True, slots=True)
 class Called:
     """Start a workflow on behalf of the activity: a version of it by number, or the published."""
 
@@ -138,7 +131,6 @@ Move = (
     | Armed
     | Disarmed
     | Thrown
-    | Escalated
     | Called
     | Ended
     | Stuck

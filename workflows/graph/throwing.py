@@ -10,7 +10,7 @@ from workflows.errors import InvalidExpression
 from . import events, expressions, gateways, scopes
 from .game import Game
 from .marking import UNDOING, Loop
-from .moves import Caught, Escalated, Thrown
+from .moves import Caught, Thrown
 from .shape import END
 
 SENT = ("message", "signal")
@@ -134,10 +134,7 @@ def _throw_error(game: Game, node: int, scope: int, code: str) -> None:
 
 
 def _escalate(game: Game, node: int, scope: int, code: str) -> None:
-    """Like an error, but whoever catches it may let the rest go on.
-
-    Where nobody in the process does, who has called it may; uncaught it is just noted.
-    """
+    """Like an error, but whoever catches it may let the rest go on; uncaught it is just noted."""
     found = events.catcher(game, "escalation", code, scope)
     is_interrupting = found and game.graph.nodes[found[1]].event.get("interrupting", True)
     if found is None or not is_interrupting:
@@ -145,18 +142,8 @@ def _escalate(game: Game, node: int, scope: int, code: str) -> None:
     else:
         game.passed(node, scope, code=code)
         game.scope(scope).live -= 1
-    if found is None:
-        game.moves.append(Escalated(code))
-    else:
-        _caught(game, *found, {"code": code}, "escalation", code)
-
-
-def escalate(game: Game, seq: int, code: str) -> bool:
-    """What an activity has called escalates; False, and nothing changed, when nobody catches it."""
-    found = events.catcher(game, "escalation", code, game.marking.open[seq].scope, seq)
     if found is not None:
         _caught(game, *found, {"code": code}, "escalation", code)
-    return found is not None
 
 
 def _caught(

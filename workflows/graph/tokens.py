@@ -126,14 +126,6 @@ def raise_error(
     return _drained(game)
 
 
-def escalate(
-    graph: Graph, marking: Marking, seq: int, code: str, variables: dict[str, Any]
-) -> list[Move] | None:
-    """What an activity has called escalates (BPMN 2.0, 10.5.7): None when nobody catches that."""
-    game = Game(graph, marking, variables)
-    return _drained(game) if throwing.escalate(game, seq, code) else None
-
-
 def is_named(graph: Graph, marking: Marking, seq: int, code: str) -> bool:
     """Whether somebody catches this very error of an activity, so that no retry comes before it."""
     return throwing.names(Game(graph, marking, {}), seq, code)

@@ -55,7 +55,7 @@ class Delivery(models.Model):
         SIGNAL = "signal", _("Signal")
         EVENT = "event", _("Event")  # a message or signal, for one who waits for it
         CALL = "call", _("Call")  # start a workflow for a task
-        ANSWER = "answer", _("Answer")  # a called execution has ended, or escalates
+        ANSWER = "answer", _("Answer")  # a called execution has ended
         CANCEL = "cancel", _("Cancel")  # nobody waits for a called execution any more
 
     id = models.BigAutoField(primary_key=True)
