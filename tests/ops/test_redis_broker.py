@@ -195,8 +195,9 @@ def test_the_product_works_on_redis_and_outlives_its_absence(server: RedisServer
 
 
 def _sessions(desk: product.Product) -> list[psutil.Process]:
-    return [psutil.Process(pid) for (pid,) in desk.ask("SELECT pid FROM workflows_session")]
+    pids = [pid for (pid,) in desk.ask("SELECT pid FROM workflows_session")]
+    return [psutil.Process(pid) for pid in pids if psutil.pid_exists(pid)]
 
 
 def _completes(desk: product.Product, execution: int) -> None:
-    until(lambda: desk.state(execution) == "completed")
+    until(lambda: desk.state(execution) == "completed", 120)
