@@ -30,9 +30,7 @@ HOUR = 3600
 WRONG = (-1, 1)
 TEN_MINUTES = timedelta(minutes=10)
 PATIENCE_SECONDS = 60.0
-LEASE_SECONDS = (
-    15  # far less than a clock leaps by, and more than a busy machine lets a worker wait
-)
+LEASE_SECONDS = 15  # far less than a clock leaps by; more than a busy machine lets a worker wait
 LEAP_SECONDS = 45.0  # far less than a clock leaps by
 LEAPS = ((90, -90), (-90, 90), (0, 0), (90, 90), (-90, -90), (0, 90))
 FAKETIME = next(iter(Path("/usr/lib").glob("*/faketime/libfaketimeMT.so.1")), None)
