@@ -171,6 +171,6 @@ def test_an_operator_may_retry_what_its_deadline_ended(clock: Clock) -> None:
 def test_sessions_know_how_long_nothing_is_due(clock: Clock) -> None:
     assert timers.seconds_until_next() is None
     start(*chain("a"), timeout_minutes=1)
-    assert 50 < (timers.seconds_until_next() or 0) <= 60
+    assert 0 < (timers.seconds_until_next() or 0) <= 60
     clock.shift(61)
     assert timers.seconds_until_next() == 0
