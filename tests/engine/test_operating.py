@@ -18,6 +18,7 @@ from tests.factories import (
     step,
     task,
 )
+from tests.ops.waiting import until
 from tests.tools import Gate
 from workflows import engine
 from workflows.errors import AlreadyDecided, IllegalTransition, UnknownExecution
@@ -219,7 +220,7 @@ def test_a_failure_in_one_branch_fails_the_execution_while_the_other_finishes(
             step("after", "slow"),
         )
         assert waiting.entered.wait(60)
-        runner.drain()
+        until(lambda: states(execution)["bad"] == "failed")
         waiting.opened.set()
     execution.refresh_from_db()
     assert execution.state == "failed"
