@@ -8,7 +8,6 @@ import pytest
 from django.db import connection
 
 from agents import housekeeping
-
 from tests.engine.breaking import (
     DONE,
     FAILED,

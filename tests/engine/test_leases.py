@@ -6,6 +6,7 @@ import threading
 from collections.abc import Callable
 from dataclasses import replace
 from datetime import datetime, timedelta
+from functools import partial
 from typing import Any
 
 import pytest
@@ -130,7 +131,7 @@ def test_sessions_keep_their_leases_while_each_looks_after_the_others(
         until(lambda: Session.objects.count() == 2)
         leases = dict(Session.objects.values_list("pk", "expires_at"))
         for _ in range(3):
-            until(lambda: all_renewed_since(leases))
+            until(partial(all_renewed_since, leases))
             leases = dict(Session.objects.values_list("pk", "expires_at"))
         waiting.opened.set()
     assert states(execution) == {"a": "completed"}

@@ -182,9 +182,7 @@ def test_only_one_session_of_all_looks_often(
     assert len(asked) == OF_THE_SESSION + 2
 
 
-def of_an_idle_session(
-    monkeypatch: pytest.MonkeyPatch, looks: int, then: float = 0.0
-) -> list[str]:
+def of_an_idle_session(monkeypatch: pytest.MonkeyPatch, looks: int, then: float = 0.0) -> list[str]:
     """The statements of a session that finds nothing to do.
 
     It is told to end `then` seconds after it has looked around so often.
