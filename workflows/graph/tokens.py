@@ -137,7 +137,7 @@ def cancel(
     """Take an activity away with its token, as a person does."""
     game = Game(graph, marking, variables)
     activity = scopes.remove(game, seq, reason)
-    if graph.nodes[activity.node].is_event_scope:
+    if graph.nodes[activity.node].is_reaction:
         game.scope(activity.scope).reacting -= 1
     game.consume(activity.scope)
     return _drained(game)
