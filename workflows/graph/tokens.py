@@ -126,6 +126,14 @@ def raise_error(
     return _drained(game)
 
 
+def raise_escalation(
+    graph: Graph, marking: Marking, seq: int, code: str, variables: dict[str, Any]
+) -> list[Move] | None:
+    """What an activity has called escalates: None, and nothing has changed, if nobody catches it."""
+    game = Game(graph, marking, variables)
+    return _drained(game) if throwing.raise_escalation(game, seq, code) else None
+
+
 def is_named(graph: Graph, marking: Marking, seq: int, code: str) -> bool:
     """Whether somebody catches this very error of an activity, so that no retry comes before it."""
     return throwing.names(Game(graph, marking, {}), seq, code)
