@@ -258,3 +258,15 @@ def test_variables_are_left_as_they_were() -> None:
     made(tabled([["< 5", "deep"]]), **variables)
     assert list(itertools.chain(variables["deep"]["n"])) == [1, 2]  # type: ignore[index]
     assert made(tabled([["< 5", "deep"]]), **variables).result == {"n": [1, 2]}
+
+
+@pytest.mark.parametrize("when", ["2030-01-31T09:00:00", "2030-01-31T09:00:00+01:00", None])
+def test_a_moment_that_nothing_is_compared_with_may_have_a_zone(when: str | None) -> None:
+    """FEEL has one type for both: date and time."""
+    given = tabled([["-", "w"]], inputs=["w"], types=["dateTime"], output_type="date and time")
+    assert made(given, w=when).result == when
+
+
+def test_a_moment_is_no_other_text() -> None:
+    with pytest.raises(DecisionFailed, match=r"“W” is \"soon\"; a date and time was expected"):
+        made(tabled([["-", "1"]], inputs=["w"], types=["dateTime"]), w="soon")

@@ -21,6 +21,7 @@ NAMES = {
     "date": "a date such as 2030-01-31",
     "dateTime": "a date and time without a zone",
     "zoned": "a date and time with a zone",
+    "moment": "a date and time",
 }
 
 
@@ -75,7 +76,13 @@ def _is_of(value: Any, kind: str) -> bool:
             return isinstance(value, str)
         case "boolean":
             return isinstance(value, bool)
-    return isinstance(value, str) and _moment(value, kind) is not None
+    kinds = ("dateTime", "zoned") if kind == "moment" else (kind,)
+    return isinstance(value, str) and any(_moment(value, one) is not None for one in kinds)
+
+
+def given_as(kind: str) -> str:
+    """The kind of what a decision gives: nothing is compared with it, so a zone is as good as none."""
+    return "moment" if kind == "dateTime" else kind
 
 
 def comparable(value: Any, kind: str) -> Any:
