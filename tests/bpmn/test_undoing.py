@@ -62,6 +62,7 @@ def test_a_sub_process_may_say_itself_how_it_is_undone(throws: bool, undone: lis
     handler = event("startEvent", "hs", "compensate") + tasks("x")
     again = el("intermediateThrowEvent", "it", el("compensateEventDefinition"))
     handler += again + chain("hs", "it", "x") if throws else chain("hs", "x")
-    whole = sub("p", inner, sub("h", handler, triggeredByEvent="true"))
+    marks = {"triggeredByEvent": "true", "isForCompensation": str(throws).lower()}
+    whole = sub("p", inner, sub("h", handler, **marks))
     drawn = (START, whole, undo(), tasks("z"), chain("s", "p", "t", "z"))
     assert run(*drawn) == ["a", "b", "p", *undone, "x", "h", "t", "z"]
