@@ -1,4 +1,4 @@
-"""Who catches errors and escalations (BPMN 2.0, 10.5.7): in a process, and in those that call it."""
+"""Who catches errors and escalations: in a process, and in those that call it (BPMN 2.0, 10.5)."""
 
 from __future__ import annotations
 

@@ -93,7 +93,7 @@ def _is_of(value: Any, kind: str) -> bool:
 
 
 def given_as(kind: str) -> str:
-    """The kind of what a decision gives: nothing is compared with it, so a zone is as good as none."""
+    """The kind of what a decision gives: nothing compares it, so a zone is as good as none."""
     return "moment" if kind == "dateTime" else kind
 
 

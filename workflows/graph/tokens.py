@@ -129,7 +129,7 @@ def raise_error(
 def raise_escalation(
     graph: Graph, marking: Marking, seq: int, code: str, variables: dict[str, Any]
 ) -> list[Move] | None:
-    """What an activity has called escalates: None, and nothing has changed, if nobody catches it."""
+    """What an activity has called escalates; None, and nothing changed, when nobody catches it."""
     game = Game(graph, marking, variables)
     return _drained(game) if throwing.raise_escalation(game, seq, code) else None
 
