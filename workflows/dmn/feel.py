@@ -1,8 +1,7 @@
 """Simple FEEL expressions to CEL: names and paths, literals, comparisons, logic, if, arithmetic.
 
-What FEEL means otherwise than CEL is refused, never guessed: FEEL calculates with decimals, so only
-sums and products with a whole number are the same in CEL, or an error. Variables are `vars.name`,
-so no name can hide another.
+What FEEL means otherwise than CEL is refused, never guessed. FEEL calculates with decimals, which
+the functions of `graph.decimals` do. Variables are `vars.name`, so no name can hide another.
 """
 
 from __future__ import annotations
