@@ -67,7 +67,6 @@ INSTALLED_APPS = [
     "django_q",
     "django_htmx",
     "django_filters",
-    "lucide",
     "csp",
     *(["config.demo"] if DEMO else []),
     "config.apps.DeskConfig",

@@ -5,6 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 from collections import Counter, defaultdict
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from django.db import connection, transaction
 
 from agents.models import Agent
 from workflows.audit import rebuild
@@ -25,12 +29,24 @@ from workflows.models.states import is_allowed
 
 
 def violations() -> list[str]:
-    """Every broken promise in the database, a sentence each."""
-    found = _of_chains() + _of_capacity()
-    for execution in Execution.objects.order_by("pk"):
-        found += rebuild.differences(execution) + _of_transitions(execution)
-        found += of_tokens(execution) + _of_the_finished(execution)
-    return found
+    """Every broken promise in the database at one moment, a sentence each."""
+    with _one_moment():
+        found = _of_chains() + _of_capacity()
+        for execution in Execution.objects.order_by("pk"):
+            found += rebuild.differences(execution) + _of_transitions(execution)
+            found += of_tokens(execution) + _of_the_finished(execution)
+        return found
+
+
+@contextmanager
+def _one_moment() -> Iterator[None]:
+    """What workers change between two queries is no broken promise."""
+    is_outermost = not connection.in_atomic_block
+    with transaction.atomic():
+        if is_outermost:
+            with connection.cursor() as cursor:
+                cursor.execute("SET TRANSACTION ISOLATION LEVEL REPEATABLE READ READ ONLY")
+        yield
 
 
 def hash_of(event: AuditEvent, data_digest: str) -> str:

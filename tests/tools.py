@@ -51,7 +51,7 @@ def wait_at_gate(input: dict[str, Any], call: Call) -> dict[str, Any]:
     gate = gates.get(call.task_key)
     if gate is not None:
         gate.entered.set()
-        if not gate.opened.wait(15):
+        if not gate.opened.wait(60):
             raise TimeoutError(f"Nobody opened the gate of {call.task_key}.")
     return {"attempt": call.attempt}
 

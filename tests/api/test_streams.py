@@ -44,19 +44,19 @@ class Call:
         self.task = asyncio.ensure_future(front(self.scope, self.parts.get, self.sent.put))
 
     async def status(self) -> int:
-        start = await asyncio.wait_for(self.sent.get(), 5)
+        start = await asyncio.wait_for(self.sent.get(), 60)
         self.headers = dict(start["headers"])
         return int(start["status"])
 
     async def problem(self) -> dict[str, Any]:
-        message = await asyncio.wait_for(self.sent.get(), 5)
+        message = await asyncio.wait_for(self.sent.get(), 60)
         assert self.headers[b"content-type"] == b"application/problem+json"
         return dict(json.loads(message["body"]))
 
     async def events(self) -> AsyncIterator[dict[str, str]]:
         """Each event's id, event and data, until the stream ends."""
         while True:
-            message = await asyncio.wait_for(self.sent.get(), 5)
+            message = await asyncio.wait_for(self.sent.get(), 60)
             for event in message["body"].decode().split("\n\n"):
                 fields = dict(line.split(": ", 1) for line in event.split("\n") if ": " in line)
                 if "event" in fields:
@@ -74,7 +74,7 @@ class Call:
 
     async def close(self) -> None:
         self.parts.put_nowait({"type": "http.disconnect"})
-        await asyncio.wait_for(self.task, 5)
+        await asyncio.wait_for(self.task, 60)
 
 
 def in_loop(test: Callable[[streams.Front], Coroutine[Any, Any, None]]) -> None:
@@ -305,7 +305,7 @@ def test_a_stream_that_waits_owns_no_connection(operator: Program) -> None:
             await call.until("execution.created")
         while not front.live.hub.mark:
             await asyncio.sleep(0.01)
-        async with asyncio.timeout(10):  # what the calls have read with is given back by and by
+        async with asyncio.timeout(60):  # what the calls have read with is given back by and by
             while await in_thread(others) > before + 1:  # the listener's
                 await asyncio.sleep(0.01)
 

@@ -35,6 +35,25 @@ def bundle(execution: Execution, outside: Path) -> Path:
     return path
 
 
+@pytest.fixture(scope="module")
+def exported() -> Files:
+    """The bundle and the key of the first test that asked for a copy."""
+    return {}
+
+
+@pytest.fixture
+def copy(request: pytest.FixtureRequest, exported: Files, outside: Path, settings: Any) -> Path:
+    """A bundle to be changed, with its key; what was exported is not in the database any more."""
+    path, key = outside / "bundle.zip", Path(settings.AUDIT_KEY)
+    if not exported:
+        request.getfixturevalue("bundle")
+        exported.update(bundle=path.read_bytes(), key=key.read_bytes())
+    path.write_bytes(exported["bundle"])
+    key.write_bytes(exported["key"])
+    key.chmod(0o600)
+    return path
+
+
 def check(path: Path, *keys: str) -> tuple[int, str]:
     """The verifier as a stranger runs it: no packages, no environment."""
     options = [part for key in keys for part in ("--public-key", key)]
@@ -127,12 +146,12 @@ def test_the_right_key_is_accepted_and_another_refused(bundle: Path) -> None:
     "attempt", "at_text", "kind", "task_id", "data_text", "data_digest", "hash", "previous_hash",
     "execution_id", "seq",
 ])  # fmt: skip
-def test_every_edit_of_a_row_is_named(bundle: Path, field: str) -> None:
+def test_every_edit_of_a_row_is_named(copy: Path, field: str) -> None:
     def edit(rows: list[dict[str, Any]]) -> None:
         old = rows[3][field]
         rows[3][field] = old + 1 if isinstance(old, int) else f"{old or ''}0"
 
-    assert problems(with_rows(bundle, edit))[0].startswith("row 4: ")
+    assert problems(with_rows(copy, edit))[0].startswith("row 4: ")
 
 
 @pytest.mark.parametrize(
@@ -150,21 +169,21 @@ def test_every_edit_of_a_row_is_named(bundle: Path, field: str) -> None:
     ],
 )
 def test_rows_taken_out_added_or_moved_are_named(
-    bundle: Path, change: Callable[[list[dict[str, Any]]], Any], first: str
+    copy: Path, change: Callable[[list[dict[str, Any]]], Any], first: str
 ) -> None:
-    assert first in problems(with_rows(bundle, change))[0]
+    assert first in problems(with_rows(copy, change))[0]
 
 
-def test_a_forged_chain_is_refused_by_the_seal(bundle: Path) -> None:
+def test_a_forged_chain_is_refused_by_the_seal(copy: Path) -> None:
     def forge(rows: list[dict[str, Any]]) -> None:
         rows[3]["actor"] = "user:eve"
         rechained(rows)
 
-    content = files(with_rows(bundle, forge))
+    content = files(with_rows(copy, forge))
     manifest = json.loads(content["manifest.json"])
     manifest["head"] = json.loads(content["rows.jsonl"].splitlines()[-1])["hash"]
     content["manifest.json"] = json.dumps(manifest).encode()
-    found = problems(signed_anew(bundle, content, signing.load()))
+    found = problems(signed_anew(copy, content, signing.load()))
     assert found[0].endswith(": row 4 is not among the rows that it seals")
 
 
@@ -185,22 +204,22 @@ def test_a_tail_left_out_is_refused_though_the_forger_signs_anew(
     assert "signed with another key" in told
 
 
-def test_any_file_changed_taken_out_or_added_is_refused(bundle: Path) -> None:
-    whole = files(bundle)
+def test_any_file_changed_taken_out_or_added_is_refused(copy: Path) -> None:
+    whole = files(copy)
     for name, content in whole.items():
         changed = content[:-2] + bytes([content[-2] ^ 1]) + content[-1:]
-        assert problems(rewritten(bundle, {**whole, name: changed})), name
+        assert problems(rewritten(copy, {**whole, name: changed})), name
         less = {other: each for other, each in whole.items() if other != name}
-        assert problems(rewritten(bundle, less)), name
-    assert problems(rewritten(bundle, {**whole, "more.txt": b"x"}))
-    assert not problems(rewritten(bundle, whole))
+        assert problems(rewritten(copy, less)), name
+    assert problems(rewritten(copy, {**whole, "more.txt": b"x"}))
+    assert not problems(rewritten(copy, whole))
 
 
 @pytest.mark.filterwarnings("ignore:Duplicate name")
-def test_a_file_that_is_there_twice_is_refused(bundle: Path) -> None:
-    with zipfile.ZipFile(bundle, "a") as archive:
+def test_a_file_that_is_there_twice_is_refused(copy: Path) -> None:
+    with zipfile.ZipFile(copy, "a") as archive:
         archive.writestr("rows.jsonl", archive.read("rows.jsonl"))
-    assert problems(bundle) == ["rows.jsonl: is missing, doubled or not listed"]
+    assert problems(copy) == ["rows.jsonl: is missing, doubled or not listed"]
 
 
 @pytest.mark.parametrize(
@@ -213,21 +232,21 @@ def test_a_file_that_is_there_twice_is_refused(bundle: Path) -> None:
     ],
 )  # fmt: skip
 def test_every_edit_of_a_checkpoint_is_refused_whoever_signs(
-    bundle: Path, field: str, value: Any
+    copy: Path, field: str, value: Any
 ) -> None:
-    content = files(bundle)
+    content = files(copy)
     manifest = json.loads(content["manifest.json"])
     manifest["checkpoints"][-1][field] = value
     content["manifest.json"] = json.dumps(manifest).encode()
-    assert problems(signed_anew(bundle, content, signing.load()))
+    assert problems(signed_anew(copy, content, signing.load()))
 
 
-def test_a_bundle_without_checkpoints_is_refused_whoever_signs(bundle: Path) -> None:
-    content = files(bundle)
+def test_a_bundle_without_checkpoints_is_refused_whoever_signs(copy: Path) -> None:
+    content = files(copy)
     manifest = json.loads(content["manifest.json"])
     manifest["checkpoints"] = []
     content["manifest.json"] = json.dumps(manifest).encode()
-    assert problems(signed_anew(bundle, content, signing.load())) == [
+    assert problems(signed_anew(copy, content, signing.load())) == [
         "row 1: no checkpoint seals the rows up to the last"
     ]
 
@@ -235,8 +254,8 @@ def test_a_bundle_without_checkpoints_is_refused_whoever_signs(bundle: Path) -> 
 @pytest.mark.parametrize("text", [
     b"", b"{}", b"[]", b"\xff", b"[" * 100_000, b'{"format": "signalbox-audit-bundle-1"}',
 ])  # fmt: skip
-def test_a_malformed_manifest_is_refused_with_a_sentence(bundle: Path, text: bytes) -> None:
-    path = rewritten(bundle, {**files(bundle), "manifest.json": text})
+def test_a_malformed_manifest_is_refused_with_a_sentence(copy: Path, text: bytes) -> None:
+    path = rewritten(copy, {**files(copy), "manifest.json": text})
     code, told = check(path)
     assert code == 1
     assert "cannot be read" in told
@@ -251,11 +270,11 @@ def test_a_file_that_is_no_bundle_is_refused_with_a_sentence(outside: Path, text
         assert "cannot be read" in told
 
 
-def test_a_bundle_cut_short_is_refused(bundle: Path) -> None:
-    whole = bundle.read_bytes()
+def test_a_bundle_cut_short_is_refused(copy: Path) -> None:
+    whole = copy.read_bytes()
     for length in range(0, len(whole) - 22, len(whole) // 20):
-        bundle.write_bytes(whole[:length])
-        assert problems(bundle)
+        copy.write_bytes(whole[:length])
+        assert problems(copy)
 
 
 def test_a_bundle_of_rows_edited_in_the_database_is_refused(

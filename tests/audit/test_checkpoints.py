@@ -109,14 +109,14 @@ def test_the_horizon_keeps_no_writer_waiting(execution: Execution) -> None:
         slow.execute("LOCK TABLE workflows_auditevent IN ROW EXCLUSIVE MODE")
         with elsewhere() as asking:
             answer = pool.submit(
-                lambda: asking.execute("SELECT workflows_audit_horizon('10 s')").fetchone()
+                lambda: asking.execute("SELECT workflows_audit_horizon('60 s')").fetchone()
             )
             quick.execute("SET lock_timeout = '2 s'")
             quick.execute(APPEND)
             quick.commit()
             assert not answer.done()
             slow.commit()
-            assert answer.result(5)
+            assert answer.result(60)
 
 
 @pytest.mark.parametrize(

@@ -79,11 +79,15 @@ def decide(verdict: str) -> Act:
 
 
 def run(
-    *drawn: str, acts: tuple[Act, ...] = (), state: str = State.COMPLETED, **variables: Any
+    *drawn: str,
+    acts: tuple[Act, ...] = (),
+    state: str = State.COMPLETED,
+    root: str = "",
+    **variables: Any,
 ) -> list[str]:
     """Publish what is drawn, run it, and do in turn what comes from outside."""
     make_agent()
-    reading = read(file(*drawn, root=ROOT))
+    reading = read(file(*drawn, root=ROOT + root))
     assert [str(one) for one in reading.unsupported] == []
     version = engine.register_workflow(reading.definition)
     execution = engine.start_workflow(version.workflow.key, variables)

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Browser, Page, expect, sync_playwright
 
-from tests.browser.desk import Desk
+from tests.browser.desk import PATIENCE, Desk
 from tests.browser.drawn import Drawn
 from tests.browser.drawn import drawn as draw
 from tests.browser.past import Past, lived
@@ -27,8 +27,6 @@ FLAGS = [
     "--disable-component-update",
     "--disable-sync",
 ]
-PATIENCE = 20_000.0
-
 expect.set_options(timeout=PATIENCE)
 
 

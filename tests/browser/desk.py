@@ -13,6 +13,7 @@ WATCH = """
 document.addEventListener("securitypolicyviolation", (event) =>
     console.error(`CSP ${event.violatedDirective}: ${event.blockedURI} ${event.sample}`));
 """
+PATIENCE = 60_000.0  # milliseconds; bounds a failure, measures nothing
 WIDE = (1440, 900)
 PHONE = (390, 844)
 
@@ -35,6 +36,7 @@ class Desk:
             reduced_motion="reduce",
             **more,
         )
+        context.set_default_timeout(PATIENCE)
         context.add_init_script(WATCH)
         context.on("console", self._on_console)
         context.on("weberror", lambda error: self.complaints.append(str(error.error)))
@@ -72,6 +74,24 @@ class Desk:
         told = f"{message.text} ({message.location.get('url', '')})"
         if not any(re.search(pattern, told) for pattern in self._forgiven):
             self.complaints.append(told)
+
+
+def complete(page: Page) -> None:
+    """It listens, its diagram is drawn, and what it fetches by itself has come."""
+    if page.locator("#live").count():
+        expect(page.locator("#live")).to_have_attribute("data-status", "on")
+    expect(page.locator("#editor:not([data-ready])")).to_have_count(0)
+    expect(page.locator("#home-loads p, #chain:empty")).to_have_count(0)
+    expect(page.locator("#diagram[data-overlay]:not([data-version])")).to_have_count(0)
+    expect(page.locator("#diagram:not([data-ready])")).to_have_count(0)
+    expect(page.locator(".htmx-request")).to_have_count(0)
+
+
+def refreshed(page: Page, address: str) -> None:
+    """What this address gives is fetched again, as after a time without a connection."""
+    with page.expect_response(re.compile(address)):
+        page.evaluate('document.dispatchEvent(new CustomEvent("signalbox:resync"))')
+    expect(page.locator(".htmx-request")).to_have_count(0)
 
 
 def start_order(page: Page, order_id: str, total: float = 299.99, **given: str) -> int:
@@ -131,6 +151,7 @@ def decide(page: Page, execution: int, verdict: str, comment: str = "") -> None:
     """From the inbox to the approval, and the answer."""
     page.goto("/inbox/")
     page.get_by_role("link", name=f"#{execution}").click()
+    expect(page).to_have_url(re.compile(r"/approvals/\d+/$"))
     if comment:
         page.get_by_label("Comment").fill(comment)
     page.get_by_role("button", name=verdict).click()

@@ -42,11 +42,13 @@ def field(page: Page, label: str) -> Locator:
 
 
 def saved(page: Page, change: Callable[[], object]) -> None:
-    """Makes a change and waits until the server has answered to it."""
+    """Makes a change and waits until the server has it, and whatever was changed before."""
+    told = page.locator("#saved")
+    expect(told).to_have_attribute("data-status", "saved")
     with page.expect_response(re.compile("/edit/save/$")) as answer:
         change()
     assert answer.value.status == 200, answer.value.text()
-    expect(page.locator("#saved")).to_have_attribute("data-status", "saved")
+    expect(told).to_have_attribute("data-status", "saved")
 
 
 def add_by_tree(page: Page, after: str, kind: str, name: str) -> None:

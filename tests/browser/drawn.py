@@ -12,6 +12,7 @@ from tests.ops.waiting import until
 from tests.scenarios.product import Product
 
 LAYERS, BREADTH = 30, 5
+PATIENCE_SECONDS = 240.0  # less than the whole is given
 
 
 def _node(key: str, name: str, kind: str, *before: Any, **fields: Any) -> dict[str, Any]:
@@ -109,11 +110,11 @@ def _run() -> dict[str, int]:
         ("check_papers", "approve"),
         ("bank", "approve"),
     ):
-        asked = until(lambda key=key: _asked(run.pk, key), 60)
+        asked = until(lambda key=key: _asked(run.pk, key), PATIENCE_SECONDS)
         engine.decide(asked, by=grace, verdict=verdict, comment="As the papers say.")
-    until(lambda: _asked(run.pk, "contract"), 60)
+    until(lambda: _asked(run.pk, "contract"), PATIENCE_SECONDS)
     many = engine.start_workflow("large", {}, by=ada)
-    until(lambda: _asked(many.pk, f"s0_{BREADTH - 1}"), 60)
+    until(lambda: _asked(many.pk, f"s0_{BREADTH - 1}"), PATIENCE_SECONDS)
     document = writer.write(large())
     return {
         "onboarding": run.pk,

@@ -67,6 +67,7 @@ DINNER: dict[str, Any] = {
     ],
 }
 LARGE = [name for name, given in ORDERS.items() if given.get("total_amount", 0) > 500]
+PATIENCE_SECONDS = 240.0  # less than the whole is given
 STILL = ("paused", "waiting", "waiting too", "decided")
 
 
@@ -100,7 +101,10 @@ def _live() -> dict[str, Any]:
     engine.decide(asked["rejected"], by=grace, verdict="reject", comment="Too much at once.")
     engine.cancel(runs["cancelled"], by=ada, reason="The customer called it off.")
     engine.pause(runs["paused"], by=ada, reason="The customer sends a new address.")
-    until(lambda: _has_ended({name: runs[name] for name in runs if name not in STILL}), 60)
+    until(
+        lambda: _has_ended({name: runs[name] for name in runs if name not in STILL}),
+        PATIENCE_SECONDS,
+    )
     runs["decided task"] = Execution.objects.get(pk=runs["decided"]).tasks.get(key="choose").pk
     return {"executions": runs, "approvals": asked, "mail": outbox.newest(1)[0].id}
 
@@ -129,7 +133,7 @@ def _approval(execution: int) -> int:
     from workflows.models import Approval
 
     asked = Approval.objects.filter(execution_id=execution).values_list("pk", flat=True)
-    return int(until(asked.first, 60))
+    return int(until(asked.first, PATIENCE_SECONDS))
 
 
 def _has_ended(runs: dict[str, int]) -> bool:

@@ -12,10 +12,10 @@ import tempfile
 from pathlib import Path
 from typing import Any
 
-from playwright.sync_api import Page, expect, sync_playwright
+from playwright.sync_api import Page, sync_playwright
 
 from tests.browser.conftest import FLAGS, NAMES
-from tests.browser.desk import PHONE, WIDE, Desk, expect_task, start_order
+from tests.browser.desk import PHONE, WIDE, Desk, complete, expect_task, start_order
 from tests.browser.drawn import drawn
 from tests.browser.past import Past, lived
 from tests.browser.test_pages import address
@@ -158,14 +158,8 @@ def _album(desk: Desk, past: Past, out: Path, scheme: str, size: tuple[int, int]
 
 
 def _open(page: Page, url: str) -> None:
-    """Complete with its live connection and the parts that it fetches by itself."""
     page.goto(url)
-    if page.locator("#live").count():
-        expect(page.locator("#live")).to_have_attribute("data-status", "on")
-    expect(page.locator("#editor:not([data-ready])")).to_have_count(0)
-    expect(page.locator("#home-loads p, #chain:empty")).to_have_count(0)
-    expect(page.locator("#diagram[data-overlay]:not([data-version])")).to_have_count(0)
-    expect(page.locator("#diagram:not([data-ready])")).to_have_count(0)
+    complete(page)
 
 
 def _shoot(page: Page, path: Path) -> None:

@@ -8,7 +8,7 @@ from typing import Any
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import PHONE, Desk, csrf_token, expect_state, send
+from tests.browser.desk import PHONE, Desk, complete, csrf_token, expect_state, refreshed, send
 from tests.browser.drawing import (
     add_by_tree,
     add_input,
@@ -139,9 +139,9 @@ def test_a_form_is_built_by_keyboard_and_filled_in_by_who_approves(
     assert not _barriers(linus)
     publish(linus, "")
     linus.goto(f"/workflows/{key}/start/")
-    send(linus)
+    execution = send(linus)
     desk.forgive(r"422 .*/decide/")
-    _fill_in(desk.open_for("grace"))
+    _fill_in(desk.open_for("grace"), execution)
     expect_state(linus, "completed")
 
 
@@ -172,10 +172,12 @@ def _row_of(product: Product, key: str, task: str) -> tuple[Any, ...]:
     return tuple(found[0])
 
 
-def _fill_in(page: Page) -> None:
+def _fill_in(page: Page, execution: int) -> None:
     """What misses the form is told at its field, and what was typed stays; then it is approved."""
     page.goto("/inbox/")
-    page.get_by_role("link", name="Look at it").first.click()
+    page.get_by_role("link", name=f"#{execution}").click()
+    expect(page.locator("#decision")).to_be_visible()
+    complete(page)
     page.get_by_label("Kind of goods").select_option("coffee")
     page.get_by_label("Amount").fill("ten")
     page.keyboard.press("Enter")
@@ -194,9 +196,7 @@ def _fill_in(page: Page) -> None:
 
 def _expect_kept(page: Page) -> None:
     """What is typed is there after the page has fetched the decision anew."""
-    with page.expect_response(re.compile(r"/approvals/\d+/$")):
-        page.evaluate('document.dispatchEvent(new CustomEvent("signalbox:resync"))')
-    expect(page.locator("#decision.htmx-request")).to_have_count(0)
+    refreshed(page, r"/approvals/\d+/$")
     expect(page.get_by_label("Amount")).to_have_value("ten")
     expect(page.get_by_label("Kind of goods")).to_have_value("coffee")
     expect(page.locator("#comment")).to_have_value("for the office")
@@ -295,11 +295,13 @@ def test_the_editor_is_accessible_and_speaks_chinese(linus: Page) -> None:
     item(linus, "Approve order").click()
     assert _barriers(linus) == []
     linus.get_by_role("button", name="简体中文").click()
+    expect(linus.locator("html")).to_have_attribute("lang", "zh-hans")
     ready(linus)
     expect(linus.locator("[data-action='create.agent']")).to_have_attribute(
         "aria-label", re.compile("[\u4e00-\u9fff]")
     )
     linus.get_by_role("button", name="English").click()
+    expect(linus.locator("html")).to_have_attribute("lang", "en")
     ready(linus)
 
 
@@ -346,3 +348,4 @@ def _connect(page: Page, target: str) -> None:
     dialog = page.locator("#connect-dialog")
     dialog.get_by_label("To", exact=True).select_option(label=target)
     dialog.get_by_role("button", name="Connect", exact=True).click()
+    expect(page.locator("#tree .tree-line", has_text=f"to {target}")).to_be_visible()

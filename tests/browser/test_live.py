@@ -109,7 +109,8 @@ def test_what_changes_while_the_page_is_still_loading_is_on_screen(
     expect(elsewhere.locator("#live")).to_have_attribute("data-status", "on")
     held: list[Route] = []
     ada.route(re.compile("/viewer.js"), lambda route: held.append(route))
-    ada.goto(ada.url, wait_until="commit")
+    with ada.expect_request(re.compile("/viewer.js")):
+        ada.goto(ada.url, wait_until="commit")
     expect(ada.locator("#x-facts .badge[data-state=running]")).to_be_visible()
     decide(grace, execution, "Approve")
     expect(elsewhere.locator("#x-facts .badge[data-state=completed]")).to_be_visible()

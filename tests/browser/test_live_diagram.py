@@ -13,6 +13,7 @@ from tests.browser.desk import (
     decide,
     expect_state,
     expect_task,
+    refreshed,
     shape,
     start_order,
 )
@@ -160,6 +161,8 @@ def test_the_keyboard_walks_along_the_flows_and_opens_a_task(ada: Page, past: Pa
     ada.keyboard.press("Enter")
     row = ada.locator("#x-tasks li", has=ada.get_by_text("Check inventory", exact=True))
     expect(row.locator("summary")).to_be_focused()
+    refreshed(ada, r"/executions/\d+/live/")
+    expect(row.locator("summary")).to_be_focused()
     expect(row.locator("details")).to_have_attribute("open", "")
 
 
@@ -251,7 +254,8 @@ def test_the_focus_stays_in_the_diagram_when_the_canvas_takes_its_place(
 ) -> None:
     held: list[Route] = []
     ada.route(re.compile(r"/versions/\d+/diagram/"), lambda route: held.append(route))
-    ada.goto(f"/executions/{past.executions['waiting']}/")
+    with ada.expect_request(re.compile(r"/versions/\d+/diagram/")):
+        ada.goto(f"/executions/{past.executions['waiting']}/")
     ada.locator(".diagram-card .diagram a.node").first.focus()
     held[0].continue_()
     expect(ada.locator(".diagram-card.has-canvas")).to_be_visible()

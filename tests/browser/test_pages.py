@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
 from django.contrib.auth.hashers import make_password
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
-from tests.browser.desk import PHONE, Desk, expect_state
+from tests.browser.desk import PHONE, Desk, complete, expect_state, refreshed
 from tests.browser.past import Past
 from tests.scenarios.product import Product
 
@@ -98,6 +99,7 @@ def test_no_page_scrolls_sideways_on_a_phone(desk: Desk, past: Past) -> None:
     too_wide = {}
     for path in [*PAGES, *ADMIN]:
         page.goto(address(past, path))
+        complete(page)
         if by := page.evaluate(SIDEWAYS):
             too_wide[path] = by
     assert too_wide == {}
@@ -108,6 +110,7 @@ def test_a_finger_hits_everything_that_is_pressed_on_a_phone(desk: Desk, past: P
     too_small = {}
     for path in PAGES:
         page.goto(address(past, path))
+        complete(page)
         if found := page.evaluate(TOO_SMALL):
             too_small[path] = found
     assert too_small == {}
@@ -161,11 +164,13 @@ def test_who_is_not_logged_in_is_sent_to_the_login_and_back(desk: Desk, past: Pa
 def test_an_order_is_started_and_approved_with_the_keyboard_alone(ada: Page, grace: Page) -> None:
     ada.goto("/")
     ada.keyboard.press("Control+k")
-    ada.keyboard.type("Order")
+    with ada.expect_response(re.compile("q=order$")):
+        ada.keyboard.type("Order")
     expect(ada.locator("#palette-list")).to_contain_text("Start Order processing")
     _arrow_to(ada, "Start Order processing")
     ada.keyboard.press("Enter")
     expect(ada).to_have_url(re.compile("/start/$"))
+    complete(ada)
     _tab_to(ada, "Order number")
     ada.keyboard.press("Control+a")
     ada.keyboard.type("ORD-KEYS")
@@ -176,23 +181,48 @@ def test_an_order_is_started_and_approved_with_the_keyboard_alone(ada: Page, gra
     expect(ada).to_have_url(re.compile(r"/executions/\d+/$"))
     ada.evaluate("window.isTheSamePage = true")
     execution = ada.url.rstrip("/").rpartition("/")[2]
+    # So that i comes soon after g, however long it takes.
+    grace.clock.set_fixed_time(datetime.now())
     grace.goto("/")
     grace.keyboard.press("g")
     grace.keyboard.press("i")
     expect(grace).to_have_url(re.compile("/inbox/$"))
     expect(grace.get_by_role("link", name=f"#{execution}")).to_be_visible()
+    complete(grace)
     grace.keyboard.press("j")
+    refreshed(grace, r"/inbox/\??$")
     grace.keyboard.press("Enter")
+    expect(grace).to_have_url(re.compile(r"/approvals/\d+/$"))
     expect(grace.get_by_role("link", name=f"#{execution}")).to_be_visible()
+    complete(grace)
     _tab_to(grace, "Approve")
     grace.keyboard.press("Enter")
     expect(grace.locator("#decision .outcome")).to_contain_text("Approved")
     expect_state(ada, "completed")
 
 
+def test_results_that_come_late_do_not_change_what_somebody_has_gone_to(ada: Page) -> None:
+    held: list[Route] = []
+    ada.route(re.compile("q=order$"), lambda route: held.append(route))
+    ada.goto("/")
+    ada.keyboard.press("Control+k")
+    with ada.expect_response(re.compile("q=orde$")):
+        ada.keyboard.type("orde")
+    expect(ada.locator("#palette-list")).to_contain_text("Start Order processing")
+    with ada.expect_request(re.compile("q=order$")):
+        ada.keyboard.type("r")
+    _arrow_to(ada, "Start Order processing")
+    answer = held[0].fetch()
+    first = '<li role="option" id="found-x0" data-found>Order of the day</li>'
+    held[0].fulfill(response=answer, body=first + answer.text())
+    expect(ada.locator("#found-x0")).to_be_visible()
+    chosen = ada.locator("#palette-list [aria-selected=true]")
+    expect(chosen).to_contain_text("Start Order processing")
+
+
 def test_focus_is_visible_wherever_it_goes(ada: Page, past: Past) -> None:
     ada.goto(f"/executions/{past.executions['waiting']}/")
-    expect(ada.locator(".diagram-card.has-canvas")).to_be_visible()
+    complete(ada)
     ada.keyboard.press("Tab")
     expect(ada.locator(".skip")).to_be_focused()  # the canvas has not moved where Tab begins
     for _ in range(25):
@@ -230,6 +260,7 @@ def _opened(desk: Desk, past: Past, path: str) -> Page:
     answer = page.goto(address(past, path))
     assert answer is not None
     assert answer.ok, answer.status
+    complete(page)
     return page
 
 

@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import re
+from datetime import datetime, timedelta
 
 import pytest
 from playwright.sync_api import Page, expect
 
-from tests.browser.desk import PHONE, Desk, decide, expect_task, start_order
+from tests.browser.desk import PHONE, Desk, complete, decide, expect_task, start_order
 from tests.browser.past import Past
 from tests.scenarios.product import Product
 
 pytestmark = pytest.mark.browser
 
+SAME_STEP = 1000  # milliseconds: movements in quicker succession are one step back
+PACE = 2000  # milliseconds between rows, for who wants reduced motion
 BANNER = "You are looking at the past: after audit row"
 
 
@@ -62,6 +65,7 @@ def test_the_diagram_the_tasks_and_the_variables_follow(
 def test_the_address_is_shared_and_back_goes_back(
     desk: Desk, ada: Page, past: Past, product: Product
 ) -> None:
+    ada.clock.install()
     last = _open(ada, product, past.executions["approved"])
     ada.locator("#r-5").click()
     _expect_row(ada, 5, last)
@@ -69,6 +73,7 @@ def test_the_address_is_shared_and_back_goes_back(
     other = desk.open_for("vera")
     other.goto(ada.url)
     _expect_row(other, 5, last)
+    ada.clock.fast_forward(2 * SAME_STEP)
     ada.locator("#to-live").click()
     _expect_live(ada, last)
     ada.go_back()
@@ -114,23 +119,32 @@ def test_at_the_end_the_slider_follows_what_happens(ada: Page, grace: Page) -> N
 def test_play_steps_through_the_rows_until_it_is_live(
     ada: Page, past: Past, product: Product
 ) -> None:
+    ada.clock.install()
     last = _open(ada, product, past.executions["approved"], f"?at={_last(product, past) - 3}")
+    _stop_the_clock(ada)
     ada.get_by_role("button", name="Play").click()
     _expect_row(ada, last - 2, last)
     expect(ada.get_by_role("button", name="Stop playing")).to_be_visible()
+    ada.clock.run_for(PACE)
     _expect_row(ada, last - 1, last)
+    ada.clock.run_for(PACE)
     _expect_live(ada, last)
+    ada.clock.run_for(PACE)
     expect(ada.get_by_role("button", name="Play", exact=True)).to_be_visible()
 
 
 def test_playing_is_stopped_by_hand(ada: Page, past: Past, product: Product) -> None:
+    ada.clock.install()
     last = _open(ada, product, past.executions["approved"])
+    _stop_the_clock(ada)
     ada.get_by_role("button", name="Play").click()
     _expect_row(ada, 1, last)
+    ada.clock.run_for(PACE)
     _expect_row(ada, 2, last)
     ada.get_by_role("button", name="Stop playing").click()
     expect(ada.get_by_role("button", name="Play", exact=True)).to_be_visible()
     ada.get_by_label("Next step").click()
+    ada.clock.run_for(2 * PACE)
     _expect_row(ada, 3, last)
 
 
@@ -165,10 +179,15 @@ def test_a_finger_on_a_phone_moves_it_and_the_step_stays_in_view(
     expect(page.locator("#diagram .djs-element.is-here")).to_be_in_viewport()
 
 
+def _stop_the_clock(page: Page) -> None:
+    """From now on the test says when time passes in the page."""
+    page.clock.pause_at(datetime.now() + timedelta(hours=1))
+
+
 def _open(page: Page, product: Product, execution: int, query: str = "") -> int:
-    """The execution's page, connected; how many audit rows there are."""
+    """The execution's page, which will not move any more; how many audit rows there are."""
     page.goto(f"/executions/{execution}/{query}")
-    expect(page.locator("#live")).to_have_attribute("data-status", "on")
+    complete(page)
     return _rows(product, execution)
 
 

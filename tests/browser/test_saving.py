@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from datetime import datetime, timedelta
 
 import pytest
@@ -75,6 +76,7 @@ def test_what_was_typed_last_is_not_lost_with_the_tab(linus: Page) -> None:
     linus.clock.install()
     linus.clock.pause_at(datetime.now() + timedelta(hours=1))  # nothing is saved by itself any more
     field(linus, "Name").fill("Order arrives")
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "changed")
     with linus.expect_event("dialog") as asked:
         linus.close(run_before_unload=True)
     assert asked.value.type == "beforeunload"
@@ -84,15 +86,45 @@ def test_what_was_typed_last_is_not_lost_with_the_tab(linus: Page) -> None:
     expect(item(linus, "Order arrives")).to_be_visible()
 
 
+def test_a_pause_after_a_space_does_not_cost_the_space(linus: Page) -> None:
+    new_workflow(linus, "Slowly typed")
+    item(linus, "Start").click()
+    field(linus, "Name").fill("")
+    saved(linus, lambda: field(linus, "Name").press_sequentially("Order "))
+    linus.keyboard.type("arrives")
+    expect(item(linus, "Order arrives")).to_be_visible()
+
+
+def test_what_others_change_while_the_editor_opens_is_told(desk: Desk, linus: Page) -> None:
+    key = new_workflow(linus, "Just then")
+    late = desk.open_for("linus")
+    late.add_init_script(
+        "document.addEventListener('signalbox:changed', ({ detail }) => {"
+        " window.isTold ||= detail.topics?.includes('workflows'); })"
+    )
+
+    def deliver_what_was_there_before(route: Route) -> None:
+        draft = route.fetch()
+        saved(linus, lambda: add_by_tree(linus, "Start", "Task of an agent", "Theirs"))
+        late.wait_for_function("window.isTold")
+        route.fulfill(response=draft)
+
+    late.route(re.compile(rf"/{key}/edit/\w+/$"), deliver_what_was_there_before, times=1)
+    late.goto(f"/workflows/{key}/edit/")
+    ready(late)
+    expect(item(late, "Theirs")).to_have_count(0)
+    expect(late.locator("#newer-bar")).to_be_visible()
+
+
 def test_what_did_not_reach_the_server_is_offered_again(desk: Desk, linus: Page) -> None:
     desk.forgive("ERR_|Failed to load|Failed to fetch")
     new_workflow(linus, "Out of reach")
     linus.route("**/edit/save/", lambda route: route.abort())
     add_by_tree(linus, "Start", "Task of an agent", "Not lost")
     expect(linus.locator("#saved")).to_have_attribute("data-status", "offline")
-    linus.unroute("**/edit/save/")
     linus.on("dialog", lambda dialog: dialog.accept())
     linus.reload()
+    linus.unroute("**/edit/save/")  # not before: the page goes on trying
     linus.locator("#left-dialog").get_by_role("button", name="Take them up again").click()
     expect(item(linus, "Not lost")).to_be_visible()
     expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")

@@ -34,7 +34,7 @@ def gateway(tmp_path, settings) -> Iterator[Gateway]:
 
 @pytest.fixture
 def client_of(gateway) -> Iterator[httpx2.Client]:
-    with httpx2.Client(base_url=gateway.url, trust_env=False) as client:
+    with httpx2.Client(base_url=gateway.url, trust_env=False, timeout=60) as client:
         yield client
 
 

@@ -45,7 +45,7 @@ def test_the_same_key_gets_the_same_answer_and_no_second_charge(client_of):
 
 def test_fifty_parallel_requests_with_one_key_charge_once(gateway):
     def once(_):
-        return charge(httpx2.Client(base_url=gateway.url, trust_env=False))
+        return charge(httpx2.Client(base_url=gateway.url, trust_env=False, timeout=60))
 
     with ThreadPoolExecutor(20) as pool:
         answers = list(pool.map(once, range(50)))
@@ -119,9 +119,9 @@ def test_a_decline_says_why_and_stays(client_of, changes):
 def test_a_restart_keeps_every_charge(tmp_path):
     ledger = tmp_path / "ledger.jsonl"
     with serving(ledger) as first:
-        before = charge(httpx2.Client(base_url=first.url, trust_env=False)).json()
+        before = charge(httpx2.Client(base_url=first.url, trust_env=False, timeout=60)).json()
     with serving(ledger) as second:
-        after = charge(httpx2.Client(base_url=second.url, trust_env=False))
+        after = charge(httpx2.Client(base_url=second.url, trust_env=False, timeout=60))
         assert after.json() == before
         assert after.headers["Idempotent-Replayed"] == "true"
         assert len(second.charges.listed()) == 1
@@ -145,13 +145,13 @@ def test_two_gateways_cannot_share_a_ledger(gateway, tmp_path):
 def test_a_locked_catalogue_is_refused_until_it_is_unlocked_and_a_restart_remembers(tmp_path):
     ledger = tmp_path / "ledger.jsonl"
     with serving(ledger) as first:
-        client = httpx2.Client(base_url=first.url, trust_env=False)
+        client = httpx2.Client(base_url=first.url, trust_env=False, timeout=60)
         assert client.get("/suppliers/SUP-NORTH/catalogue").status_code == 423
         assert client.put("/suppliers/SUP-NORTH/lock", json={"locked": False}).is_success
         items = client.get("/suppliers/SUP-NORTH/catalogue").json()["items"]
         assert {"sku": "SKU-001", "price": 92.5} in items
     with serving(ledger) as second:
-        client = httpx2.Client(base_url=second.url, trust_env=False)
+        client = httpx2.Client(base_url=second.url, trust_env=False, timeout=60)
         assert client.get("/suppliers/SUP-NORTH/catalogue").status_code == 200
         assert client.get("/suppliers/NOBODY/catalogue").status_code == 404
         assert client.put("/suppliers/SUP-NORTH/lock", json={"locked": 1}).status_code == 400
@@ -170,15 +170,15 @@ def test_the_page_shows_charges_and_escapes_them(client_of):
 def test_a_killed_gateway_has_forgotten_nothing_it_said(tmp_path):
     ledger = tmp_path / "ledger.jsonl"
     with process(ledger) as (gateway, url):
-        said = charge(httpx2.Client(base_url=url, trust_env=False)).json()
+        said = charge(httpx2.Client(base_url=url, trust_env=False, timeout=60)).json()
         gateway.send_signal(signal.SIGKILL)
-        gateway.wait(10)
+        gateway.wait(60)
     with process(ledger) as (gateway, url):
-        client = httpx2.Client(base_url=url, trust_env=False)
+        client = httpx2.Client(base_url=url, trust_env=False, timeout=60)
         assert charge(client).json() == said
         assert len(charges_of(client)) == 1
         gateway.terminate()
-        assert gateway.wait(10) == 0
+        assert gateway.wait(60) == 0
 
 
 @contextlib.contextmanager

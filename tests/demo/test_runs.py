@@ -5,6 +5,7 @@ from __future__ import annotations
 from datetime import timedelta
 
 import pytest
+from django.db import connection
 
 from agents import runner
 from config.demo import loading, outbox
@@ -46,9 +47,19 @@ def drained(execution):
     return execution
 
 
+@pytest.fixture
+def stopped_clock(transactional_db):
+    """On a slow machine a wait would be over before anybody has seen it."""
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('signalbox.now', now()::text, false)")
+    yield
+    with connection.cursor() as cursor:
+        cursor.execute("SELECT set_config('signalbox.now', '', false)")
+
+
 def without_waiting(execution):
     """Let every retry be due now."""
-    Timer.objects.filter(kind="retry").update(due_at=clock.now() - timedelta(seconds=1))
+    Timer.objects.filter(kind="retry").update(due_at=clock.of_database() - timedelta(seconds=1))
     return drained(execution)
 
 
@@ -112,7 +123,7 @@ def test_a_declined_payment_takes_the_same_way_back(desk):
     assert stock() == (100_000, 0)
 
 
-def test_a_gateway_that_is_down_is_asked_again_and_charges_once(desk):
+def test_a_gateway_that_is_down_is_asked_again_and_charges_once(desk, stopped_clock):
     execution = start(order_id="ORD-RETRY-7")
     assert execution.state == "running"
     execution = without_waiting(execution)
@@ -166,12 +177,12 @@ def test_a_locked_catalogue_fails_until_an_operator_unlocks_it_and_retries(desk)
     assert PurchasePrice.objects.filter(supplier_id="SUP-NORTH").count() == 3
 
 
-def test_a_watch_asks_again_after_a_wait_until_the_catalogue_is_open(desk):
+def test_a_watch_asks_again_after_a_wait_until_the_catalogue_is_open(desk, stopped_clock):
     execution = start("catalogue_watch_v1", {"supplier_id": "SUP-NORTH"})
     assert execution.state == "running", execution.error
     assert execution.tasks.get(key="wait").state == "paused"
     desk.suppliers.lock("SUP-NORTH", {"locked": False})
-    Timer.objects.filter(kind="event").update(due_at=clock.now())
+    Timer.objects.filter(kind="event").update(due_at=clock.of_database())
     execution = drained(execution)
     assert execution.state == "completed", execution.error
     assert list(

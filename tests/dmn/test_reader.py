@@ -108,9 +108,7 @@ def test_types_of_the_file_are_looked_up_with_the_values_that_they_allow() -> No
             "Its language “javascript” is not known",
         ),
         (expression("x" + " + 1" * 400), "longer than 1000 characters"),
-        (expression("a / 2"), "“/” is not exact in CEL"),
-        (expression("a + b"), "FEEL calculates with decimals"),
-        (expression("a * 0.5"), "FEEL calculates with decimals"),
+        (expression("a ** 2"), "Powers are not translated"),
         (expression("(" * 60 + "1" + ")" * 60), "nested too deeply"),
     ],
 )

@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import threading
-import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from datetime import UTC, datetime, timedelta
@@ -17,16 +16,22 @@ from workflows import engine
 from workflows.engine import sessions
 from workflows.models import Execution, Session
 
+PATIENCE_SECONDS = 60.0  # for what takes a moment, unless it is broken or the machine is busy
+
 
 @pytest.fixture(autouse=True)
 def _everything_is_sound(transactional_db: None) -> Iterator[None]:
     """Whatever a test did: capacity, tokens, audit and tables agree afterwards."""
     yield
+    let_agents_finish()
     assert soundness.violations() == []
 
 
 class Clock:
-    """Moves Python's clock and SQL's together; leases stay on the real one."""
+    """Stops Python's clock and SQL's, and moves them together: a slow test is not a late one.
+
+    Leases, and other connections, stay on the real one.
+    """
 
     def __init__(self, traveller: time_machine.Traveller) -> None:
         self.traveller = traveller
@@ -41,8 +46,10 @@ class Clock:
 
 @pytest.fixture
 def clock(transactional_db: None) -> Iterator[Clock]:
-    with time_machine.travel(datetime.now(UTC), tick=True) as traveller:
-        yield Clock(traveller)
+    with time_machine.travel(datetime.now(UTC), tick=False) as traveller:
+        stopped = Clock(traveller)
+        stopped.shift(0)
+        yield stopped
     with connection.cursor() as cursor:
         cursor.execute("SELECT set_config('signalbox.now', '', false)")
 
@@ -63,7 +70,7 @@ def gate() -> Iterator[Callable[[str], tools.Gate]]:
 @contextmanager
 def at_work(number: int = 1) -> Iterator[None]:
     """Sessions on threads of their own, which finish what they hold when the block ends."""
-    ends = [runner.End(time.monotonic() + 60) for _ in range(number)]
+    ends = [runner.End(float("inf")) for _ in range(number)]
     threads = [threading.Thread(target=_run, args=(end,), daemon=True) for end in ends]
     for thread in threads:
         thread.start()
@@ -72,9 +79,17 @@ def at_work(number: int = 1) -> Iterator[None]:
     finally:
         for end, thread in zip(ends, threads, strict=True):
             end.come_now()
-            thread.join(20)
+            thread.join(PATIENCE_SECONDS)
             assert not thread.is_alive()
             end.close()
+
+
+def let_agents_finish() -> None:
+    """A session that lost its lease waits for none of its agents: each tells its result late."""
+    for thread in threading.enumerate():
+        if thread.name.startswith("agent"):
+            thread.join(PATIENCE_SECONDS)
+            assert not thread.is_alive()
 
 
 def _run(end: runner.End) -> None:
@@ -100,7 +115,7 @@ def let_leases_run_out() -> None:
         sessions.reap()
         return not Session.objects.filter(pk__in=dead).exists()
 
-    until(are_gone)
+    until(are_gone, PATIENCE_SECONDS)
 
 
 @contextmanager
@@ -115,7 +130,7 @@ def seen(event_type: str, wanted: Callable[[dict], bool]) -> Iterator[None]:
     engine.on_event(event_type, handler)
     try:
         yield
-        assert happened.wait(20), f"no such {event_type}"
+        assert happened.wait(PATIENCE_SECONDS), f"no such {event_type}"
     finally:
         engine.off_event(event_type, handler)
 
@@ -132,20 +147,20 @@ def wait_for_end(execution: Execution) -> None:
     try:
         execution.refresh_from_db()
         if execution.finished_at is None:
-            assert happened.wait(20), f"{execution} did not end"
+            assert happened.wait(PATIENCE_SECONDS), f"{execution} did not end"
         execution.refresh_from_db()
     finally:
         engine.off_event("execution_state_changed", handler)
 
 
-def together(*calls: Callable[[], object], patience: float = 60) -> list[object]:
+def together(*calls: Callable[[], object], patience: float = 2 * PATIENCE_SECONDS) -> list[object]:
     """Run calls at once, each on a thread and connection of its own; their results or errors."""
     results: list[object] = [None] * len(calls)
     starting = threading.Barrier(len(calls))
 
     def run(place: int) -> None:
         try:
-            starting.wait(30)
+            starting.wait(PATIENCE_SECONDS)
             results[place] = calls[place]()
         except Exception as error:  # noqa: BLE001 the caller looks at it
             results[place] = error
@@ -157,4 +172,5 @@ def together(*calls: Callable[[], object], patience: float = 60) -> list[object]
         thread.start()
     for thread in threads:
         thread.join(patience)
+        assert not thread.is_alive()
     return results

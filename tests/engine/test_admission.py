@@ -75,7 +75,7 @@ def test_a_start_that_was_under_way_commits_before_the_pause_does() -> None:
     is_started = threading.Event()
 
     def pause() -> None:
-        is_started.wait(20)
+        is_started.wait(60)
         engine.pause_intake("flow", by=None)
         order.append("paused")
         connection.close()
@@ -87,7 +87,7 @@ def test_a_start_that_was_under_way_commits_before_the_pause_does() -> None:
         is_started.set()
         thread.join(0.3)  # it cannot end while this transaction is open
         order.append("started")
-    thread.join(20)
+    thread.join(60)
     assert order == ["started", "paused"]
 
 

@@ -197,8 +197,8 @@ def _appeared() -> list[Execution]:
     try:
         link: Any = connection.connection
         while not followers():
-            if not list(link.notifies(timeout=10, stop_after=1)):
-                raise AssertionError("nothing was started within ten seconds")
+            if not list(link.notifies(timeout=60, stop_after=1)):
+                raise AssertionError("nothing was started within a minute")
         return followers()
     finally:
         with connection.cursor() as cursor:

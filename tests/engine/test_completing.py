@@ -124,7 +124,7 @@ def test_a_running_task_is_taken_from_its_agent(gate: Callable[[str], Gate]) -> 
     make_agent(tool="tests.wait_at_gate", max_concurrent_tasks=1)
     with at_work():
         execution = start(*chain("a"))
-        assert waiting.entered.wait(20)
+        assert waiting.entered.wait(60)
         engine.complete(execution.pk, "a", {"by": "hand"}, by=None)
         assert not AgentSlot.objects.filter(session__isnull=False).exists()
         waiting.opened.set()

@@ -59,7 +59,7 @@ def test_work_over_its_time_is_in_doubt_and_its_late_result_is_kept(
     limits = {"timeout_seconds": 30} if end == "timeout" else {}
     with at_work():
         execution = start(step("a", **limits), retry_policy=AT_ONCE, timeout_minutes=5)
-        assert waiting.entered.wait(20)
+        assert waiting.entered.wait(60)
         clock.shift(31 if end == "timeout" else 301)
         assert timers.fire_due() == 1
         assert task(execution, "a").is_in_doubt
@@ -78,7 +78,7 @@ def test_a_deadline_that_ends_repeatable_work_leaves_no_doubt(
     make_agent(tool="tests.wait_at_gate")
     with at_work():
         execution = start(step("a"), timeout_minutes=1)
-        assert waiting.entered.wait(20)
+        assert waiting.entered.wait(60)
         clock.shift(61)
         timers.fire_due()
         waiting.opened.set()
@@ -212,7 +212,7 @@ def test_a_lease_that_ran_out_under_a_living_worker_leaves_the_same_doubt(
     make_agent(tool="tests.only_once")
     with at_work():
         execution = start(*chain("a"), retry_policy=AT_ONCE)
-        assert waiting.entered.wait(10)
+        assert waiting.entered.wait(60)
         let_leases_run_out()
         waiting.opened.set()
         wait_for_end(execution)

@@ -145,14 +145,15 @@ def test_a_question_moves_to_another_version_with_its_due_time() -> None:
     assert (after.pk, after.due_at) == (before.pk, before.due_at)
 
 
+@pytest.mark.alone
 def test_an_idle_session_notes_it_within_a_tenth_of_a_second(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
-    """At the best of five: the machine may have other things to do."""
+    """At the best of 20: the machine may have other things to do."""
     monkeypatch.setattr(housekeeping, "TICK_SECONDS", 3600.0)
     late: list[float] = []
     register(human("ask", due="PT0.3S"))
-    while not late or (min(late) >= 0.1 and len(late) < 5):
+    while not late or (min(late) >= 0.1 and len(late) < 20):
         with at_work():
             execution = engine.start_workflow("flow")
             until(lambda one=execution: overdue_rows(one) == 1)

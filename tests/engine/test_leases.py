@@ -5,12 +5,14 @@ import signal
 import threading
 from collections.abc import Callable
 from dataclasses import replace
-from datetime import timedelta
+from datetime import datetime, timedelta
+from functools import partial
+from typing import Any
 
 import pytest
 from django.db import OperationalError, connection, transaction
 
-from agents import housekeeping, runner, tools
+from agents import runner, tools
 from tests.engine.conftest import at_work, let_leases_run_out, together, wait_for_end
 from tests.factories import chain, kinds, make_agent, start, states, step, task
 from tests.ops.waiting import until
@@ -117,18 +119,30 @@ def test_nobody_takes_work_back_while_more_of_it_is_being_lent() -> None:
     assert states(execution) == {"a": "pending"}
 
 
-def test_a_session_that_works_keeps_its_lease(gate: Callable[[str], Gate]) -> None:
+def test_sessions_keep_their_leases_while_each_looks_after_the_others(
+    gate: Callable[[str], Gate], settings: Any
+) -> None:
+    settings.HEARTBEAT_SECONDS = 0.1
     waiting = gate("a")
     make_agent(tool="tests.wait_at_gate")
     with at_work(2):
         execution = start(*chain("a"))
-        assert waiting.entered.wait(10)
-        idle = threading.Event()
-        idle.wait(2.5 * housekeeping.TICK_SECONDS)
-        assert Session.objects.count() == 2
+        assert waiting.entered.wait(60)
+        until(lambda: Session.objects.count() == 2)
+        leases = dict(Session.objects.values_list("pk", "expires_at"))
+        for _ in range(3):
+            until(partial(all_renewed_since, leases))
+            leases = dict(Session.objects.values_list("pk", "expires_at"))
         waiting.opened.set()
     assert states(execution) == {"a": "completed"}
     assert not Session.objects.exists()
+
+
+def all_renewed_since(leases: dict[int, datetime]) -> bool:
+    """Whether the sessions of then are those of now, and each has prolonged its lease meanwhile."""
+    now = dict(Session.objects.values_list("pk", "expires_at"))
+    assert set(now) == set(leases)
+    return all(now[session] > until_then for session, until_then in leases.items())
 
 
 def test_the_work_of_a_lost_connection_is_retried_with_a_higher_fence() -> None:
@@ -209,11 +223,12 @@ def test_a_session_whose_lease_ran_out_loses_its_work_and_its_late_result(
     make_agent(tool="tests.wait_at_gate", max_concurrent_tasks=1)
     with at_work():
         execution = start(*chain("a"), retry_policy=AT_ONCE)
-        assert waiting.entered.wait(10)
+        assert waiting.entered.wait(60)
         let_leases_run_out()
         with at_work():
             waiting.opened.set()
             wait_for_end(execution)
+            until(lambda: "result.refused" in kinds(execution))
     assert fences(execution) == [1, 2]
     assert kinds(execution).count("result.refused") == 1
 
@@ -226,7 +241,7 @@ def test_a_session_that_learns_of_its_loss_with_a_late_result_stores_it_once(
     make_agent(tool="tests.wait_at_gate")
     with at_work():
         execution = start(*chain("a"), retry_policy={"max_retries": 0})
-        assert waiting.entered.wait(10)
+        assert waiting.entered.wait(60)
         let_leases_run_out()
         waiting.opened.set()
         until(lambda: "result.refused" in kinds(execution))
@@ -247,16 +262,16 @@ def test_a_session_cut_off_by_the_server_is_reaped(gate: Callable[[str], Gate]) 
     thread = threading.Thread(target=work, daemon=True)
     thread.start()
     execution = start(*chain("a"), retry_policy=AT_ONCE)
-    assert waiting.entered.wait(10)
+    assert waiting.entered.wait(60)
     with connection.cursor() as cursor:
         cursor.execute(
-            "SELECT pg_terminate_backend(pid, 5000) FROM pg_locks WHERE locktype = 'advisory' "
+            "SELECT pg_terminate_backend(pid, 60000) FROM pg_locks WHERE locktype = 'advisory' "
             "AND pid <> pg_backend_pid() AND database = "
             "(SELECT oid FROM pg_database WHERE datname = current_database())"
         )
     assert sessions.reap() == 1
     waiting.opened.set()
-    thread.join(10)
+    thread.join(60)
     with at_work():
         wait_for_end(execution)
     assert len(cut) == 1

@@ -18,6 +18,7 @@ from tests.factories import (
     step,
     task,
 )
+from tests.ops.waiting import until
 from tests.tools import Gate
 from workflows import engine
 from workflows.errors import AlreadyDecided, IllegalTransition, UnknownExecution
@@ -123,7 +124,7 @@ def test_a_step_in_flight_finishes_during_a_pause_and_its_successor_waits(
     make_agent(tool="tests.wait_at_gate")
     with at_work():
         execution = start(*chain("a", "b"))
-        assert waiting.entered.wait(20)
+        assert waiting.entered.wait(60)
         engine.pause(execution.pk, by=None)
         waiting.opened.set()
     assert states(execution) == {"a": "completed", "b": "pending"}
@@ -144,7 +145,7 @@ def test_what_ends_during_a_pause_ends_the_execution_on_resume(
     make_agent(tool=tool)
     with at_work():
         execution = start(*chain("a"))
-        assert waiting.entered.wait(20)
+        assert waiting.entered.wait(60)
         engine.pause(execution.pk, by=None)
         waiting.opened.set()
     execution.refresh_from_db()
@@ -161,7 +162,7 @@ def test_cancelling_stops_everything_and_refuses_the_late_result(
         execution = start(
             step("a", timeout_seconds=60), human("ask"), step("b", "a"), timeout_minutes=5
         )
-        assert waiting.entered.wait(20)
+        assert waiting.entered.wait(60)
         engine.cancel(execution.pk, by=make_user("op"), reason="not wanted")
         assert not AgentSlot.objects.filter(session__isnull=False).exists()
         waiting.opened.set()
@@ -194,7 +195,7 @@ def test_a_freed_slot_is_used_by_the_next_execution(gate: Callable[[str], Gate])
     make_agent(tool="tests.wait_at_gate", max_concurrent_tasks=1)
     with at_work():
         first = start(*chain("a"))
-        assert waiting.entered.wait(20)
+        assert waiting.entered.wait(60)
         second = start(*chain("b"), key="other")
         assert states(second) == {"b": "pending"}
         with seen(
@@ -218,8 +219,8 @@ def test_a_failure_in_one_branch_fails_the_execution_while_the_other_finishes(
             step("bad", capabilities=["breaker"], input={"permanent": True}),
             step("after", "slow"),
         )
-        assert waiting.entered.wait(20)
-        runner.drain()
+        assert waiting.entered.wait(60)
+        until(lambda: states(execution)["bad"] == "failed")
         waiting.opened.set()
     execution.refresh_from_db()
     assert execution.state == "failed"

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
+from typing import Any
 
 import pytest
 from django.db import connection
@@ -160,28 +161,43 @@ def scans() -> dict[str, int]:
 
 def test_an_idle_tick_is_one_statement(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(housekeeping, "TICK_SECONDS", 0.01)
-    asked = of_an_idle_session(0.5)
+    asked = of_an_idle_session(monkeypatch, looks=11)
     looks = [statement for statement in asked if "workflows_look" in statement]
     assert len(looks) > 10
     assert len(asked) - len(looks) == OF_THE_SESSION + 1, "it stands down as the sweeper"
 
 
-def test_only_one_session_of_all_looks_often(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_only_one_session_of_all_looks_often(
+    monkeypatch: pytest.MonkeyPatch, settings: Any
+) -> None:
     monkeypatch.setattr(housekeeping, "TICK_SECONDS", 0.01)
+    monkeypatch.setattr(housekeeping, "STANDBY_SECONDS", 60.0)
+    settings.HEARTBEAT_SECONDS = 60.0
     sweeper = connection.copy()
     with sweeper.cursor() as cursor:
         cursor.execute("SELECT pg_advisory_lock(%s)", [lookout.SWEEPER_LOCK])
-    asked = of_an_idle_session(0.5)
+    asked = of_an_idle_session(monkeypatch, looks=2, then=0.5)
     sweeper.close()
     assert sum("workflows_look" in statement for statement in asked) == 2
     assert len(asked) == OF_THE_SESSION + 2
 
 
-def of_an_idle_session(seconds: float) -> list[str]:
-    """The statements of a session that finds nothing to do for so long."""
+def of_an_idle_session(monkeypatch: pytest.MonkeyPatch, looks: int, then: float = 0.0) -> list[str]:
+    """The statements of a session that finds nothing to do.
+
+    It is told to end `then` seconds after it has looked around so often.
+    """
     end = runner.End(time.monotonic() + 60)
-    bell = threading.Timer(seconds, end.come_now)
-    bell.start()
+    bell = threading.Timer(then, end.come_now)
+    look, views = lookout.look, list[lookout.View]()
+
+    def counted(session: int, *, is_sweeper: bool) -> lookout.View:
+        views.append(look(session, is_sweeper=is_sweeper))
+        if len(views) == looks:
+            bell.start()
+        return views[-1]
+
+    monkeypatch.setattr(lookout, "look", counted)
     with CaptureQueriesContext(connection) as queries:
         runner.Slot(end).run()
     bell.join()

@@ -39,18 +39,20 @@ def asleep() -> bool:
         return cursor.fetchone()[0] == 1
 
 
+@pytest.mark.alone
 def test_a_sleeping_session_fires_what_another_sets_meanwhile(no_ticks: None) -> None:
-    """Each time, and at the best of five within 100 ms: the machine may have other things to do."""
+    """Each time, and at the best of 20 within 100 ms: the machine may have other things to do."""
     make_agent()
     late: list[float] = []
-    while not late or (min(late) >= 0.1 and len(late) < 5):
+    while not late or (min(late) >= 0.1 and len(late) < 20):
         execution = start(*chain("a"), retry_policy=soon(0.5))
         session = sessions.open_session()
         (work,) = advancing.exchange(session, [], 1)
         with at_work():
             until(asleep)
-            advancing.report(session, [(work, advancing.Broken("It broke."))])
-            due = Timer.objects.get().due_at
+            with transaction.atomic():  # or it is fired before it is read
+                advancing.report(session, [(work, advancing.Broken("It broke."))])
+                due = Timer.objects.get().due_at
             wait_for_end(execution)
         sessions.close_session(session)
         assert execution.state == "completed"

@@ -71,7 +71,7 @@ def test_eight_workers_that_deliver_everything_twice_fire_each_join_once() -> No
 
     def work() -> int:
         session, done = sessions.open_session(), 0
-        deadline = time.monotonic() + 30
+        deadline = time.monotonic() + 100
         held: list[advancing.Work] = []
         while time.monotonic() < deadline:
             results = [(work, advancing.Completed({})) for work in held for _ in range(2)]

@@ -184,7 +184,7 @@ def test_dates_are_compared_as_dates(
         (
             tabled([["-", "x + 1"]]),
             {"x": "a"},
-            "row 1, “y”: “x + 1”: Unsupported operation: string",
+            "row 1, “y”: “x + 1”: 'a' is no number",
         ),
         (tabled([["-", '"a"']], output_type="number"), {"x": 1}, 'row 1, “y” is "a"; a number'),
         (
@@ -236,11 +236,19 @@ def test_expressions_mean_what_feel_says() -> None:
     assert made(decision("number", expression("1e2"))).result == 100
 
 
-def test_what_would_not_be_exact_is_an_error_and_no_guess() -> None:
+def test_a_price_times_a_hundred_is_exact() -> None:
     source = decision("it", expression("price * 100"))
-    assert made(source, price=4).result == 400
-    with pytest.raises(DecisionFailed, match="“price \\* 100”: Unsupported operation"):
-        made(source, price=4.35)
+    assert [made(source, price=one).result for one in (4, 4.35)] == [400, 435]
+
+
+def test_what_is_not_true_chooses_the_other() -> None:
+    source = decision("it", expression("if x then 1 else 2"))
+    assert [made(source, x=one).result for one in (True, False, None)] == [1, 2, 2]
+
+
+@pytest.mark.parametrize("when", ["2030-01-31T09:00:00Z", "2030-01-31T09:00:00.5+01:35"])
+def test_a_moment_is_given_as_it_was_written(when: str) -> None:
+    assert made(decision("it", expression(f'date and time("{when}")'))).result == when
 
 
 def test_a_table_written_in_cel_is_evaluated_as_cel() -> None:
@@ -258,3 +266,41 @@ def test_variables_are_left_as_they_were() -> None:
     made(tabled([["< 5", "deep"]]), **variables)
     assert list(itertools.chain(variables["deep"]["n"])) == [1, 2]  # type: ignore[index]
     assert made(tabled([["< 5", "deep"]]), **variables).result == {"n": [1, 2]}
+
+
+@pytest.mark.parametrize("when", ["2030-01-31T09:00:00", "2030-01-31T09:00:00+01:00", None])
+def test_a_moment_that_nothing_is_compared_with_may_have_a_zone(when: str | None) -> None:
+    """FEEL has one type for both: date and time."""
+    given = tabled([["-", "w"]], inputs=["w"], types=["dateTime"], output_type="date and time")
+    assert made(given, w=when).result == when
+
+
+def test_a_moment_is_no_other_text() -> None:
+    with pytest.raises(DecisionFailed, match=r"“W” is \"soon\"; a date and time was expected"):
+        made(tabled([["-", "1"]], inputs=["w"], types=["dateTime"]), w="soon")
+
+
+@pytest.mark.parametrize(
+    ("text", "result"),
+    [
+        ("a * 3", 0.3),
+        ("12 * m", 1200.6),
+        ("a + b", 0.3),
+        ("b - a * 2", 0),
+        ("1 / 3", 0.3333333333333333),
+        ("m / 0", None),
+        ("a + none", None),
+        ("-a * 3", -0.3),
+        ("n * 2", 14),
+        ('"No. " + s + "!"', "No. x!"),
+        ("s + s", "xx"),
+    ],
+)
+def test_feel_calculates_with_decimals(text: str, result: Any) -> None:
+    values = {"a": 0.1, "b": 0.2, "m": 100.05, "n": 7, "s": "x", "none": None}
+    assert made(decision("it", expression(text)), **values).result == result
+
+
+def test_what_is_no_number_is_not_calculated_with() -> None:
+    with pytest.raises(DecisionFailed, match="'x' is no number"):
+        made(decision("it", expression("s * 2")), s="x")

@@ -37,10 +37,10 @@ class Stream:
         self.task = asyncio.ensure_future(live(self.scope, self._receive, self.sent.put))
 
     async def status(self) -> int:
-        start = await asyncio.wait_for(self.sent.get(), 5)
+        start = await asyncio.wait_for(self.sent.get(), 60)
         return int(start["status"])
 
-    async def event(self, wait: float = 5) -> tuple[str, dict[str, Any], str]:
+    async def event(self, wait: float = 60) -> tuple[str, dict[str, Any], str]:
         """The next event: its name, its data and its id. Raises EOFError at the end."""
         while True:
             message = await asyncio.wait_for(self.sent.get(), wait)

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import os
+import random
+import socket
 import subprocess
 import sys
 from collections.abc import Iterable
+from contextlib import suppress
 from pathlib import Path
 
 import psutil
@@ -13,6 +16,7 @@ import psutil
 from tests.ops.waiting import until
 
 PROJECT = Path(__file__).resolve().parents[2]
+_chance = random.SystemRandom()
 STEERING = ("APP_ROLE", "DATABASE_URL", "DEBUG", "HOST", "PORT", "SECRET_KEY")
 
 
@@ -35,7 +39,7 @@ def run(data: Path, *command: str, **more: str) -> subprocess.CompletedProcess[s
         capture_output=True,
         text=True,
         check=False,
-        timeout=60,
+        timeout=180,
     )
 
 
@@ -53,12 +57,34 @@ def is_alive(process: psutil.Process) -> bool:
         return False
 
 
-def wait_for_end(processes: Iterable[psutil.Process], seconds: float = 5.0) -> None:
+def command(process: psutil.Process) -> list[str]:
+    """Its words; none of a process that has ended meanwhile."""
+    with suppress(psutil.NoSuchProcess):
+        return process.cmdline()
+    return []
+
+
+def wait_for_end(processes: Iterable[psutil.Process], seconds: float = 30.0) -> None:
     """Fails when one of them outlives the deadline."""
     until(lambda: not any(is_alive(process) for process in processes), seconds)
 
 
 def kill(processes: Iterable[psutil.Process]) -> None:
+    """Those that have ended by themselves excepted."""
     for process in processes:
-        if is_alive(process):
+        with suppress(psutil.NoSuchProcess):
             process.kill()
+
+
+def free_port() -> int:
+    """A port for a server that is yet to start, or to start again.
+
+    None that the kernel hands out: meanwhile it could be any connection's.
+    """
+    lowest = int(Path("/proc/sys/net/ipv4/ip_local_port_range").read_text().split()[0])
+    while True:
+        with (
+            suppress(OSError),
+            socket.create_server(("127.0.0.1", _chance.randrange(10_000, lowest))) as found,
+        ):
+            return int(found.getsockname()[1])

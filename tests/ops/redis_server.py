@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import shutil
-import socket
 import subprocess
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -13,6 +12,7 @@ from dataclasses import dataclass, field
 import pytest
 import redis
 
+from tests.ops.processes import free_port
 from tests.ops.waiting import until
 
 MISSING = "There is no redis-server: install it (Debian: apt-get install redis-server)."
@@ -40,7 +40,7 @@ class RedisServer:
             ["redis-server", "--port", str(self.port), "--bind", "127.0.0.1", *self.arguments],
             stdout=subprocess.DEVNULL,
         )
-        until(self._answers, 10)
+        until(self._answers)
 
     def kill(self) -> None:
         if self.process is not None:
@@ -61,9 +61,7 @@ def running() -> Iterator[RedisServer]:
     if shutil.which("redis-server") is None:
         assert not os.environ.get("CI"), MISSING
         pytest.skip(MISSING)
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        port = found.getsockname()[1]
-    server = RedisServer(port)
+    server = RedisServer(free_port())
     server.start()
     try:
         yield server

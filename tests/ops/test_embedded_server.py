@@ -1,7 +1,6 @@
 from __future__ import annotations
 
 import os
-import signal
 import stat
 import subprocess
 import sys
@@ -17,7 +16,7 @@ from config import embedded, keys
 from config.embedded import binaries, place, server
 from config.errors import StartError
 from config.postgres import NAME, USERS
-from tests.ops.processes import PROJECT, environment, is_alive
+from tests.ops.processes import PROJECT, environment, is_alive, kill
 from tests.ops.waiting import until
 
 pytestmark = pytest.mark.ops
@@ -110,7 +109,7 @@ def test_a_second_user_keeps_it_running(new_data: Callable[..., Path]) -> None:
         _wait_until_held(other)
         embedded.leave(data)
         assert server.is_running(place.find(data))
-        other.communicate(timeout=30)
+        other.communicate(timeout=120)
     assert not server.is_running(place.find(data))
 
 
@@ -121,7 +120,7 @@ def test_two_first_starts_at_once_make_one_cluster(new_data: Callable[..., Path]
             _wait_until_held(holder)
         assert _ask(data, "owner", "SELECT 1") == 1
         for holder in (one, two):
-            holder.communicate(timeout=30)
+            holder.communicate(timeout=120)
     assert not list(data.glob("postgres.*.new"))
 
 
@@ -177,8 +176,7 @@ def test_lost_secrets_are_told_in_one_sentence(new_data: Callable[..., Path]) ->
 
 def _kill_every_process(data: Path) -> None:
     postmaster = psutil.Process(_postmaster_pid(data))
-    for process in [postmaster, *postmaster.children()]:
-        process.send_signal(signal.SIGKILL)
+    kill([postmaster, *postmaster.children()])
     until(lambda: not is_alive(postmaster))
 
 

@@ -11,10 +11,10 @@ from django.test import Client
 from workflows import clock, jobs, queue
 from workflows.models import QueuePulse, Session
 
-pytestmark = pytest.mark.django_db(transaction=True)
 
-
+@pytest.mark.django_db
 def test_it_is_ready_for_thirty_seconds_after_a_round_trip(client: Client) -> None:
+    """In one transaction, for which the database's clock stands still."""
     assert client.get("/readyz").status_code == 503
     queue.send_canary()
     assert client.get("/readyz").status_code == 503
@@ -31,6 +31,7 @@ def test_it_is_ready_for_thirty_seconds_after_a_round_trip(client: Client) -> No
     }  # fmt: skip
 
 
+@pytest.mark.django_db(transaction=True)
 def test_a_session_that_is_renewed_is_no_round_trip(client: Client) -> None:
     now = clock.now()
     Session.objects.create(

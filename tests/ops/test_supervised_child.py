@@ -108,6 +108,23 @@ def test_a_child_that_ends_is_started_again_with_growing_patience(
     child.kill()
 
 
+def test_patience_has_a_bound_and_begins_anew_after_a_healthy_life(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    ended = subprocess.Popen(["true"], start_new_session=True)
+    ended.wait()
+    child = Child("ending", [], {}, PROJECT)
+
+    def pause(lived: float) -> str:
+        child._process, child.started_at = ended, time.monotonic() - lived
+        child.tend()
+        return capsys.readouterr().out.partition("again in ")[2].strip()
+
+    pauses = ["0.5 s.", "1 s.", "2 s.", "4 s.", "8 s.", "15 s.", "15 s."]
+    assert [pause(lived=0) for _ in pauses] == pauses
+    assert pause(lived=room.HEALTHY_AFTER + 1) == "0.5 s."
+
+
 def test_a_child_whose_parent_is_not_the_expected_one_ends_at_once(tmp_path: Path) -> None:
     script = tmp_path / "never.py"
     script.write_text("open('started', 'w')")

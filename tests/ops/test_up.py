@@ -16,12 +16,23 @@ import psutil
 import pytest
 
 from config.embedded import place, server
-from tests.ops.processes import PROJECT, environment, family, is_alive, kill, run, wait_for_end
+from tests.ops.processes import (
+    PROJECT,
+    command,
+    environment,
+    family,
+    free_port,
+    is_alive,
+    kill,
+    run,
+    wait_for_end,
+)
 from tests.ops.waiting import until
 
 pytestmark = pytest.mark.ops
 
-START_SECONDS = 60.0
+START_SECONDS = 300.0  # two cores may be busy with other tests
+ANSWER_SECONDS = 60.0
 LISTENS = ("LISTEN signalbox_live", "SELECT coalesce(max(id), 0) FROM workflows_auditevent")
 ORDER = {
     "order_id": "ORD-2026-001",
@@ -54,7 +65,7 @@ class Running:
     def leader(self, of: str) -> psutil.Process:
         """The process group's leader among the children, by a word of its command."""
         direct = psutil.Process(self.process.pid).children()
-        return next(child for child in direct if of in child.cmdline())
+        return next(child for child in direct if of in command(child))
 
 
 @pytest.fixture(scope="module")
@@ -63,7 +74,7 @@ def start(new_data: Callable[..., Path]) -> Iterator[Callable[..., Running]]:
     started: list[psutil.Process] = []
 
     def up(data: Path, *options: str) -> Running:
-        port = _free_port()
+        port = free_port()
         log = data.parent / f"up-{port}.log"
         with log.open("wb") as out:
             process = subprocess.Popen(
@@ -97,23 +108,23 @@ def test_it_answers_and_tells_address_and_password_once(first: Running) -> None:
 def test_web_and_workers_connect_under_their_names_without_power(
     first: Running, data: Path
 ) -> None:
-    assert until(lambda: _get(first.port, "/readyz")["status"] == "ok")
+    until(lambda: _is_ready(first), START_SECONDS)
     asked = "SELECT DISTINCT split_part(application_name, ':', 1), usename FROM pg_stat_activity"
     asked += " WHERE datname = 'signalbox'"
-    users = set(_ask(data, asked)) - {("", "signalbox_owner")}
-    assert {("worker", "signalbox_app"), ("web", "signalbox_app")} <= users
+    known = {("worker", "signalbox_app"), ("web", "signalbox_app")}
+    users = until(lambda: (found := set(_ask(data, asked))) >= known and found)
     assert {user for name, user in users if name in {"web", "worker"}} == {"signalbox_app"}
 
 
 def test_a_program_starts_an_order_and_follows_it_to_its_end(first: Running, data: Path) -> None:
-    assert until(lambda: _get(first.port, "/readyz")["status"] == "ok")
+    until(lambda: _is_ready(first), START_SECONDS)
     headers = _token(data, "start", "read") | {"Idempotency-Key": "up-1"}
     path = "/api/v1/workflows/order_processing_v1/executions"
     answers = [_post(first.port, path, {"input": ORDER}, headers) for _ in range(2)]
     assert answers[0]["execution_id"] == answers[1]["execution_id"]
     events = f"/api/v1/executions/{answers[0]['execution_id']}/events"
     asked = urllib.request.Request(f"http://127.0.0.1:{first.port}{events}", headers=headers)
-    with urllib.request.urlopen(asked, timeout=30) as stream:
+    with urllib.request.urlopen(asked, timeout=ANSWER_SECONDS) as stream:
         lines = stream.read().decode().splitlines()
     assert [line for line in lines if line.startswith("event: ")][-1] == "event: end"
     assert lines[-2:] == ['data: {"status": "completed"}', ""]
@@ -127,25 +138,23 @@ def test_every_connection_says_role_host_and_process(first: Running, data: Path)
     events = f"http://127.0.0.1:{first.port}/api/v1/executions/{number}/events"
     asked = "SELECT application_name, query FROM pg_stat_activity WHERE datname = 'signalbox'"
     asked += " AND backend_type = 'client backend' AND pid <> pg_backend_pid()"
-    with urllib.request.urlopen(urllib.request.Request(events, headers=headers), timeout=30):
+    with urllib.request.urlopen(
+        urllib.request.Request(events, headers=headers), timeout=ANSWER_SECONDS
+    ):
         listening = until(
             lambda: [name for name, query in _ask(data, asked, "app") if query in LISTENS]
         )
-        names = {name for name, _query in _ask(data, asked, "app")}
+        # Of a command that has ended PostgreSQL may know for a moment.
+        names = until(lambda: _if_all_are_of(first, {name for name, _ in _ask(data, asked, "app")}))
     assert {name.split(":")[0] for name in names} == {"web", "worker", "command"}
     assert {name.split(":")[0] for name in listening} == {"web"}
-    host = socket.gethostname()[:40]
-    ours = {process.pid for process in family(first.process.pid)}
-    for name in names:
-        _role, where, pid = name.split(":")
-        assert where == host
-        assert int(pid) in ours, name
+    assert {name.split(":")[1] for name in names} == {socket.gethostname()[:40]}
 
 
 def test_a_second_one_in_the_same_place_is_refused_in_one_sentence(
     first: Running, data: Path
 ) -> None:
-    done = run(data, "up", PORT=str(_free_port()))
+    done = run(data, "up", PORT=str(free_port()))
     assert done.returncode == 1
     assert done.stderr.startswith(
         f"Signalbox is already running from {data} (process {first.process.pid})"
@@ -167,7 +176,7 @@ def test_a_killed_cluster_leaves_nothing_and_is_started_again(first: Running) ->
     before[0].send_signal(signal.SIGKILL)
     wait_for_end(before)
     until(lambda: "worker ended with signal SIGKILL" in first.output)
-    until(lambda: any("qcluster" in child.cmdline() for child in first.children()))
+    until(lambda: any("qcluster" in command(child) for child in first.children()))
 
 
 def test_a_killed_database_is_started_again(first: Running, data: Path) -> None:
@@ -175,15 +184,16 @@ def test_a_killed_database_is_started_again(first: Running, data: Path) -> None:
     psutil.Process(before).kill()
     # The supervisor does it, unless a child that is just starting was faster.
     until(lambda: server.written_pid(place.find(data)) not in (None, before))
-    until(lambda: _get(first.port, "/readyz")["status"] == "ok")
+    until(lambda: _is_ready(first), START_SECONDS)
     assert first.process.poll() is None
 
 
+@pytest.mark.alone
 def test_it_stops_within_ten_seconds_and_leaves_nothing(first: Running, data: Path) -> None:
     everything = first.children()
     first.process.send_signal(signal.SIGTERM)
     assert first.process.wait(timeout=10) == 0
-    wait_for_end(everything, seconds=1)
+    wait_for_end(everything)
     assert not server.is_running(place.find(data))
 
 
@@ -201,16 +211,32 @@ def test_the_next_start_tells_no_password_and_a_kill_leaves_no_orphan(
 
 def _get(port: int, path: str) -> dict[str, str]:
     try:
-        with urllib.request.urlopen(f"http://127.0.0.1:{port}{path}", timeout=5) as answer:
+        with urllib.request.urlopen(
+            f"http://127.0.0.1:{port}{path}", timeout=ANSWER_SECONDS
+        ) as answer:
             return dict(json.load(answer))
     except urllib.error.HTTPError as error:
         return dict(json.load(error))
 
 
+def _if_all_are_of(up: Running, names: set[str]) -> set[str]:
+    """The names of the connections, if they are all of its processes."""
+    ours = {process.pid for process in family(up.process.pid)}
+    return names if {int(name.split(":")[2]) for name in names} <= ours else set()
+
+
+def _is_ready(of: Running) -> bool:
+    """Not yet, while nobody answers."""
+    try:
+        return bool(_get(of.port, "/readyz")["status"] == "ok")
+    except OSError:
+        return False
+
+
 def _post(port: int, path: str, body: object, headers: dict[str, str]) -> dict[str, Any]:
     address = f"http://127.0.0.1:{port}{path}"
     asked = urllib.request.Request(address, json.dumps(body).encode(), headers)
-    with urllib.request.urlopen(asked, timeout=10) as answer:
+    with urllib.request.urlopen(asked, timeout=ANSWER_SECONDS) as answer:
         return dict(json.load(answer))
 
 
@@ -233,8 +259,3 @@ def _ask(data: Path, statement: str, role: str = "owner") -> list[tuple[str, str
         options=f"-c role=signalbox_{role}",
     ) as connection:
         return connection.execute(statement.encode()).fetchall()
-
-
-def _free_port() -> int:
-    with socket.create_server(("127.0.0.1", 0)) as found:
-        return int(found.getsockname()[1])

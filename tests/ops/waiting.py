@@ -10,7 +10,7 @@ from typing import TypeVar
 Found = TypeVar("Found")
 
 
-def until(condition: Callable[[], Found], seconds: float = 30.0) -> Found:
+def until(condition: Callable[[], Found], seconds: float = 60.0) -> Found:
     """The first true value of the condition; fails the test when none comes in time."""
     deadline = time.monotonic() + seconds
     while not (found := condition()):

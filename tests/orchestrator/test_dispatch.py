@@ -195,7 +195,7 @@ def test_a_cap_may_be_lowered_and_raised_while_work_runs(gate: Callable[[str], G
     with at_work(2):
         execution = start(*(step(f"a{number}") for number in range(4)))
         for one in gates:
-            assert one.entered.wait(10)
+            assert one.entered.wait(60)
         orchestrator.register_agent(key="echo", max_concurrent_tasks=2)
         waiting = start(*chain("b"), key="other")
         for number in (0, 1):
@@ -282,7 +282,7 @@ def test_a_forgotten_agent_gets_nothing_and_what_it_runs_finishes(
     make_agent(tool="tests.wait_at_gate")
     with at_work():
         execution = start(*chain("a"))
-        assert waiting.entered.wait(10)
+        assert waiting.entered.wait(60)
         with transaction.atomic():
             Agent.objects.all().delete()
             lanes.forget_agent("echo")

@@ -74,7 +74,7 @@ class Lives:
         self.kill()
         assert self._mother.stdin is not None
         self._mother.stdin.close()
-        self._mother.wait(20)
+        self._mother.wait(60)
 
     def _call(self) -> bool:
         with contextlib.suppress(ProcessLookupError):

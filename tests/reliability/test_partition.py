@@ -31,7 +31,7 @@ from workflows.models import AgentSlot, Execution, Session
 
 pytestmark = [pytest.mark.ops, pytest.mark.django_db(transaction=True)]
 
-LEASE_SECONDS = 3.0
+LEASE_SECONDS = 5.0  # more than a busy machine lets a worker wait
 LONG_LEASE_SECONDS = 30.0
 CUT_SECONDS = float(os.environ.get("SIGNALBOX_CUT_SECONDS", "0"))
 PATIENCE_SECONDS = 60.0

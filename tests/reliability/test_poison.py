@@ -3,9 +3,9 @@ with the reason; other work goes on."""
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from pathlib import Path
-from statistics import quantiles
 
 import psutil
 import pytest
@@ -44,7 +44,7 @@ def cluster(transactional_db: None, tmp_path: Path) -> Iterator[Lives]:
         SIGNALBOX_WORKERS="2",
         SIGNALBOX_THREADS="2",
         SIGNALBOX_WORKER_MEMORY_MB=str(MEMORY_MB),
-        SIGNALBOX_LEASE_SECONDS="2",
+        SIGNALBOX_LEASE_SECONDS="4",
         SIGNALBOX_HEARTBEAT_SECONDS="0.5",
     )
     with living(environment, tmp_path / "log") as lives:
@@ -80,6 +80,7 @@ def test_a_handler_that_leaks_two_gigabytes(cluster: Lives) -> None:
     _has_failed(poison, TOO_LARGE)
 
 
+@pytest.mark.alone
 def test_other_work_is_hardly_slower_while_workers_are_killed(cluster: Lives) -> None:
     """One run in twenty may wait until a worker is back."""
     make_agent("poison", tool="tests.kill_the_worker")
@@ -94,14 +95,14 @@ def test_other_work_is_hardly_slower_while_workers_are_killed(cluster: Lives) ->
 
 
 def _p95(samples: int) -> float:
-    """Seconds from start to end of runs one after another; the 95th of a hundred."""
+    """Seconds from start to end of runs one after another; all but one in twenty took no longer."""
     taken = []
     for _ in range(samples):
         run = engine.start_workflow("other", {})
         until(lambda run=run: _state(run) == "completed", PATIENCE_SECONDS)
         assert run.finished_at is not None
         taken.append((run.finished_at - run.created_at).total_seconds())
-    return quantiles(taken, n=20)[-1]
+    return sorted(taken)[math.ceil(0.95 * samples) - 1]
 
 
 def _poison(tool: str, number: int = 0, **fields: object) -> Execution:

@@ -30,8 +30,9 @@ LOG = (
 )
 RECYCLED = 32  # times that much is more than PostgreSQL keeps of old log files to write over
 FILLS = int(os.environ.get("SIGNALBOX_DISK_FILLS", "1"))
-NOTICED_SECONDS = 45.0  # a queue that shows no sign of life for 30 s, and a canary's time
-RECOVERY_SECONDS = 60.0
+# A queue that shows no sign of life for 30 s, a canary's time, and that of filling the disk.
+NOTICED_SECONDS = 90.0
+RECOVERY_SECONDS = 120.0
 ORDER = {
     "customer_id": "CUST-123",
     "items": [{"sku": "SKU-001", "quantity": 1}],

@@ -52,7 +52,7 @@ def test_each_process_under_the_sentinel_is_replaced(product: Product, turn: int
 
 @again_and_again
 def test_every_slot_of_a_killed_worker_is_filled_again(product: Product, turn: int) -> None:
-    for pid in _session_pids(product):
+    for pid in until(lambda: _settled_sessions(product)):
         psutil.Process(pid).kill()
         began = time.monotonic()
         until(lambda pid=pid: len(_session_pids(product) - {pid}) == WORKERS, PROGRESS_SECONDS)
@@ -163,8 +163,16 @@ def _session_pids(product: Product) -> set[int]:
     return {pid for (pid,) in product.ask("SELECT pid FROM workflows_session")}
 
 
+def _settled_sessions(product: Product) -> set[int]:
+    """The processes of the work slots, once none is left of those that were killed before."""
+    pids = _session_pids(product)
+    return pids if len(pids) == WORKERS and all(map(psutil.pid_exists, pids)) else set()
+
+
 def _role(process: psutil.Process) -> str:
-    return process.environ().get("APP_ROLE", "")
+    with suppress(psutil.NoSuchProcess):
+        return process.environ().get("APP_ROLE", "")
+    return ""
 
 
 def _answers(product: Product) -> bool:

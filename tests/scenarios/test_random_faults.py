@@ -94,6 +94,8 @@ def test_whatever_breaks_and_when(seed: int, tmp_path: Path) -> None:
         at_work.start()
         try:
             done = _break_things(scene, chance)
+            scene.calm()
+            until(lambda: any(list(clerk.acknowledged.values())), QUIET_SECONDS)
         finally:
             scene.calm()
             clerk.stopping.set()

@@ -212,6 +212,7 @@ def test_a_task_is_driven_by_its_caller_as_in_the_sketch(
     ]
 
 
+@pytest.mark.alone
 def test_the_whole_order_runs_to_its_end(execution: Any, heard: dict[str, Any]) -> None:
     begun = time.monotonic()
     runner.drain()

@@ -86,7 +86,7 @@ WAITED_FOR: Final = frozenset({"timer", "message", "signal", "conditional", MULT
 CAUGHT: Final = WAITED_FOR | {"error", "escalation"}
 ALLOWED: Final[dict[str, frozenset[str]]] = {
     shape.START: WAITED_FOR,
-    shape.SCOPE: CAUGHT,
+    shape.SCOPE: CAUGHT | {"compensate"},
     shape.CATCH: WAITED_FOR | {"link"},
     shape.BOUNDARY: CAUGHT | {"cancel"},
     shape.THROW: frozenset({"message", "signal", "escalation", "compensate", "link", MULTIPLE}),

@@ -115,12 +115,18 @@ def _link(source: Source, element: etree._Element, definition: etree._Element) -
 
 
 def _code(source: Source, definition: etree._Element, type_: str, kind: str) -> dict[str, str]:
-    """The code of an error or escalation; one without is known by its id."""
+    """The code of an error or escalation.
+
+    Whoever catches one without a code catches all, as the standard says of both; but if the file
+    throws just that one, too, it is known by its id.
+    """
     reference = definition.get(f"{type_}Ref")
     if not reference and kind not in _THROWN:
         return {}
     declared = _referred(source, definition, reference, type_)
     if declared is None:
+        return {}
+    if not declared.get(f"{type_}Code") and kind not in _THROWN and declared not in source.thrown:
         return {}
     code = declared.get(f"{type_}Code") or declared.get("id") or ""
     found = expressing.static(source, declared, code, "The code")

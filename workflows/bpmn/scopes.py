@@ -108,6 +108,8 @@ class Walk:
         return title[:MAX_NAME]
 
     def _is_left_out(self, element: etree._Element) -> bool:
+        if is_true(element, "triggeredByEvent"):
+            return False  # some tools mark what compensation starts so, too
         return is_true(element, "isForCompensation") and element not in self._links.undoing
 
     def _never_runs(self, element: etree._Element) -> bool:

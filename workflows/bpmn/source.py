@@ -156,6 +156,17 @@ class Source:
             if one not in self._foreign:
                 yield one
 
+    @cached_property
+    def thrown(self) -> set[etree._Element]:
+        """The errors and escalations that the file's ends and throw events throw."""
+        references = (
+            one.get("errorRef") or one.get("escalationRef")
+            for event in self.within(self.root, "endEvent", "intermediateThrowEvent")
+            for one in event.iterchildren(etree.Element)
+        )
+        found = (self.find(reference) for reference in references if reference)
+        return {one for one in found if one is not None}
+
     def line(self, element: etree._Element) -> int:
         """The line from 1 on which it begins."""
         return self._lines[element]

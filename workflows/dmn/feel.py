@@ -1,15 +1,14 @@
 """Simple FEEL expressions to CEL: names and paths, literals, comparisons, logic, if, arithmetic.
 
-What FEEL means otherwise than CEL is refused, never guessed: FEEL calculates with decimals, so only
-sums and products with a whole number are the same in CEL, or an error. Variables are `vars.name`,
-so no name can hide another.
+What FEEL means otherwise than CEL is refused, never guessed. FEEL calculates with decimals, which
+the functions of `graph.decimals` do. Variables are `vars.name`, so no name can hide another.
 """
 
 from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from datetime import date, datetime
+from datetime import date, datetime, timedelta
 
 from .words import Untranslatable, Word, number, quoted, words
 
@@ -18,7 +17,14 @@ COMPARING = {"=": "==", "!=": "!=", "<": "<", "<=": "<=", ">": ">", ">=": ">="}
 ADDING = ("+", "-")
 DEEPEST = 40  # levels of brackets
 _PLAIN = re.compile(r"[A-Za-z_][A-Za-z0-9_]*\Z")
-_WHOLE = re.compile(r"\(*-?\d+\)*")
+_INSTANT = re.compile(r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:\.\d+)?(?:Z|[+-]\d\d:\d\d)?\Z")
+FARTHEST = timedelta(hours=14)  # of a zone from UTC
+CALCULATING = {  # functions of graph.decimals
+    "+": "feel_sum",
+    "-": "feel_difference",
+    "*": "feel_product",
+    "/": "feel_quotient",
+}
 _CEL_WORDS = frozenset(
     {
         "in",
@@ -112,10 +118,10 @@ class Reader:
 
     def product(self) -> str:
         cel = self.signed()
-        while self.takes("*"):
-            cel = _calculated(cel, "*", self.signed())
-        if self.said in ("**", "/"):
-            raise Untranslatable(f"“{self.said}” is not exact in CEL; write it in CEL.")
+        while sign := self.takes("*", "/"):
+            cel = _calculated(cel, sign, self.signed())
+        if self.said == "**":
+            raise Untranslatable("Powers are not translated.")
         return cel
 
     def signed(self) -> str:
@@ -207,7 +213,7 @@ class Reader:
         self.needs("then")
         yes = self.either()
         self.needs("else")
-        return f"({condition} ? {yes} : {self.either()})"
+        return f"({condition} == true ? {yes} : {self.either()})"
 
 
 def day(said: str) -> tuple[str, str]:
@@ -227,21 +233,18 @@ def instant(said: str) -> tuple[str, str]:
         if len(said) < 16 or "@" in said:
             raise ValueError
         moment = datetime.fromisoformat(said)
+        if abs(moment.utcoffset() or timedelta()) > FARTHEST:
+            raise ValueError
     except ValueError:
         text = f"“{said}” is no date and time; 2030-01-31T09:00:00Z was expected."
         raise Untranslatable(text) from None
-    return ("zoned" if moment.tzinfo else "dateTime"), moment.isoformat()
+    kind = "zoned" if moment.tzinfo else "dateTime"
+    return kind, said if _INSTANT.match(said) else moment.isoformat()
 
 
 def _calculated(left: str, sign: str, right: str) -> str:
-    is_exact = any(_WHOLE.fullmatch(side) for side in (left, right))
     is_text = sign == "+" and any(side.startswith('"') for side in (left, right))
-    if not (is_exact or is_text):
-        raise Untranslatable(
-            f"FEEL calculates with decimals: “{sign}” is exact in CEL only with a whole number "
-            "beside it. Write it in CEL."
-        )
-    return f"({left} {sign} {right})"
+    return f"({left} + {right})" if is_text else f"{CALCULATING[sign]}({left}, {right})"
 
 
 def _step(name: str) -> str:

@@ -30,6 +30,7 @@ KIND_NAMES = {
     "date": "a date",
     "dateTime": "a date and time without a zone",
     "zoned": "a date and time with a zone",
+    "moment": "a date and time",
 }
 
 
@@ -177,6 +178,8 @@ def _settle_kind(
     dates = [kind for _, test in tests for kind in sorted(test.kinds & unary.MOMENTS)]
     if dates and (not column["type"] or (column["type"], dates[0]) == ("dateTime", "zoned")):
         column["type"] = dates[0]
+    if column["type"] == "dateTime" and not dates and "allowed" not in column:
+        column["type"] = "moment"
     kind = column["type"]
     if not kind:
         return

@@ -13,7 +13,7 @@ from .feel import Reader
 from .words import Untranslatable, quoted, words
 
 ANY = ""  # the CEL of a cell that lets everything through
-MOMENTS = frozenset({"date", "dateTime", "zoned"})
+MOMENTS = frozenset({"date", "dateTime", "zoned", "moment"})
 COMPARING = ("<", "<=", ">", ">=")
 OPENING, CLOSING = {"[": ">=", "(": ">", "]": ">"}, {"]": "<=", ")": "<", "[": "<"}
 

@@ -220,13 +220,26 @@ def _answer(row: Delivery, data: dict[str, Any]) -> None:
     called = Execution.objects.filter(pk=row.execution_id or 0).first()
     if task is None or called is None:
         return
-    if called.state == State.COMPLETED:
+    if "escalation" in data:
+        if not tokens.answer_escalated(task, data["escalation"]):
+            _pass_on(row, task)
+    elif called.state == State.COMPLETED:
         tokens.answer(task, called.variables)
     elif called.state == State.CANCELLED:
         tokens.answer_failed(task, data["error"], "cancelled")
-    elif tokens.answer_caught(task, data["error"], data["code"]):
+    elif called.state == State.FAILED and tokens.answer_caught(task, data["error"], data["code"]):
         deliveries.post([(Delivery.Kind.CANCEL, None, {"task": task.pk})])
+    elif called.state == State.FAILED:
+        _pass_on(row, task)
     transitions.doorbell([task.execution_id, called.pk], work=True)
+
+
+def _pass_on(row: Delivery, task: Task) -> None:
+    """What nothing around a call catches goes to the call of the process that it is in."""
+    caller = Execution.objects.filter(pk=task.execution_id).values_list("parent_task", flat=True)
+    if above := caller.first():
+        data = {**row.data, "task": above}
+        deliveries.post([(Delivery.Kind.ANSWER, row.execution_id, data)])
 
 
 def _cancel_called(task_id: int) -> None:

@@ -140,6 +140,20 @@ def answer_caught(task: Task, error: str, code: str) -> bool:
     return True
 
 
+def answer_escalated(task: Task, code: str) -> bool:
+    """The called execution has escalated; False when nothing around the task catches that."""
+    run = run_of(Execution.objects.get(pk=task.execution_id))
+    seq = seq_of(task.pk)
+    if seq not in run.marking.open:
+        return False
+    found = tokens.raise_escalation(run.graph, run.marking, seq, code, run.variables)
+    if found is None:
+        return False
+    run.moves = found
+    write([run])
+    return True
+
+
 def is_open(execution: Execution, task: Task) -> bool:
     """Whether a task's token is still at it: one whose error was caught elsewhere is not."""
     return bool(still_open(execution, [task]))

@@ -164,6 +164,9 @@ class Page:
                 self._disarm(run, handler)
             case moves.Thrown() | moves.Called():
                 self._send(run, move)
+            case moves.Escalated(_, code) if run.execution.parent_task is not None:
+                answer = {"task": run.execution.parent_task, "escalation": code}
+                self.parcels.append((Delivery.Kind.ANSWER, run.execution.pk, answer))
             case moves.Stuck(nodes):
                 names = ", ".join(run.graph.nodes[node].name for node in nodes)
                 run.failure = f"Nothing can move on: {names} waits for paths that were not taken."

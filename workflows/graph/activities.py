@@ -106,7 +106,7 @@ def finish(game: Game, seq: int, output: Mapping[str, Any]) -> None:
     if activity.role == UNDOING and throwing.is_cancel(game, activity.node):
         throwing.cancelled(game, activity.scope)
         return
-    if node.is_event_scope:
+    if node.is_reaction:
         game.scope(activity.scope).reacting -= 1
     game.send(flows, activity.scope)
     game.consume(activity.scope)
@@ -178,13 +178,21 @@ def undo_next(game: Game, seq: int) -> None:
     within = game.scope(seq)
     if within.loop is None:
         return
-    handler, _ = within.loop.items.pop(0)
+    handler, _, *rest = within.loop.items.pop(0)
+    inner, local = rest or ([], {})
     within.live += 1
-    _open(game, handler, seq)
+    _open(game, handler, seq, local, inner)
 
 
-def _open(game: Game, node: int, scope: int) -> None:
-    seen = game.seen(scope)
+def _open(
+    game: Game,
+    node: int,
+    scope: int,
+    local: Mapping[str, Any] | None = None,
+    undo: Sequence[list[Any]] = (),
+) -> None:
+    """`local` is what it sees beside the variables, `undo` what can be undone from within it."""
+    seen = {**game.seen(scope), **(local or {})}
     try:
         around = events.plans_around(game, node, scope)
         loop = loops.planned(game.graph.nodes[node], seen) if game.graph.nodes[node].loop else None
@@ -194,12 +202,14 @@ def _open(game: Game, node: int, scope: int) -> None:
         game.fail(node, scope, str(error))
         return
     if loop is not None:
-        body = game.open(node, scope, BODY)
+        body = game.open(node, scope, BODY, None, local)
         game.scope(body).loop = loop
         events.arm(game, body, around)
         _go_round(game, body)
         return
-    seq = game.open(node, scope)
+    seq = game.open(node, scope, STEP, None, local)
+    if undo:
+        game.scope(seq).undo = list(undo)
     events.arm(game, seq, around)
     _begin(game, seq, within, given)
 

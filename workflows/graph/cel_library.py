@@ -6,6 +6,7 @@ second and 15 MB for each process that starts.
 
 from __future__ import annotations
 
+import logging
 import sys
 from types import ModuleType
 
@@ -18,5 +19,7 @@ else:
     import cel
 
     del sys.modules[COMMAND_LINE]
+
+logging.getLogger("cel").setLevel(logging.ERROR)  # what it warns of is raised, too
 
 __all__ = ["cel"]

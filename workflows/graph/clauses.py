@@ -9,7 +9,7 @@ from typing import Any
 
 from workflows.errors import InvalidExpression
 
-from . import due, loops, recurrence
+from . import due, loops, recurrence, structure
 from .problems import Problem, of_expression, of_mapping
 from .shape import (
     BOUNDARY,
@@ -39,7 +39,7 @@ TYPES: dict[str, frozenset[str]] = {
     START: PARTS[START] | {"none", MULTIPLE},
     CATCH: PARTS[CATCH] | {"link", MULTIPLE},
     BOUNDARY: PARTS[BOUNDARY] | {"cancel", MULTIPLE},
-    SCOPE: PARTS[SCOPE] | {MULTIPLE},
+    SCOPE: PARTS[SCOPE] | {"compensate", MULTIPLE},
     THROW: PARTS[THROW] | {"none", "link", MULTIPLE},
     END: PARTS[END] | {"none", "cancel", MULTIPLE},
 }
@@ -216,9 +216,19 @@ def _compensated(graph: Graph, node: Node) -> Iterator[Problem]:
     only = node.event.get("activity")
     if only is None:
         return
-    undone = {one.compensates for one in graph.nodes}
-    if graph.index.get(only) not in undone - {None}:
+    if graph.index.get(only) not in _undoable(graph):
         yield Problem(node.key, "event", f"“{only}” is no task that another one undoes.")
+
+
+def _undoable(graph: Graph) -> set[int | None]:
+    """The nodes that something undoes, and the sub-processes that hold them."""
+    found: set[int | None] = set()
+    for place in structure.of(graph).undoing:
+        at: int | None = place
+        while at is not None and at not in found:
+            found.add(at)
+            at = graph.nodes[at].parent
+    return found
 
 
 def _loop(node: Node) -> Iterator[Problem]:

@@ -9,9 +9,10 @@ from typing import Any
 
 from workflows.errors import DecisionFailed, InvalidExpression
 
-from . import expressions
+from . import decimals, expressions
 from .cel_library import cel
 
+_OWN = "Python function call failed: "
 WHOLE = 2**53  # up to here a floating point number holds every whole number
 SHOWN = 80  # characters of a value in an error
 NAMES = {
@@ -21,6 +22,7 @@ NAMES = {
     "date": "a date such as 2030-01-31",
     "dateTime": "a date and time without a zone",
     "zoned": "a date and time with a zone",
+    "moment": "a date and time",
 }
 
 
@@ -34,17 +36,28 @@ class Variables:
         """What the tests of a column are evaluated over."""
         return cel.Context(variables={"input": value, "vars": self.variables})
 
+    def _calculating(self, source: str) -> Any:
+        """What an expression is evaluated over: with FEEL's arithmetic where it calculates."""
+        if decimals.PREFIX not in source:
+            return {"vars": self.variables}
+        context = cel.Context(variables={"vars": self.variables})
+        for name, function in decimals.FUNCTIONS.items():
+            context.add_function(name, function)
+        return context
+
     def value(self, expression: Mapping[str, Any]) -> Any:
         """The value of an expression; raises InvalidExpression in the words of its own text."""
         if expression.get("language") == "cel":
             return expressions.assignable(expression["cel"], self.variables, {})
         try:
             program = expressions.compiled(expression["cel"])
-            return plain(program.execute({"vars": self.variables}))
+            return plain(program.execute(self._calculating(expression["cel"])))
         except KeyError as error:
             raise InvalidExpression(f"there is no variable {error}") from error
         except Exception as error:
             said = str(error).split(". CEL ")[0]
+            if _OWN in said:  # an error of one of our functions
+                said = said.partition(_OWN)[2].partition(": ")[2].split(". Check ")[0]
             raise InvalidExpression(f"“{expression['text']}”: {said}") from error
 
 
@@ -75,7 +88,13 @@ def _is_of(value: Any, kind: str) -> bool:
             return isinstance(value, str)
         case "boolean":
             return isinstance(value, bool)
-    return isinstance(value, str) and _moment(value, kind) is not None
+    kinds = ("dateTime", "zoned") if kind == "moment" else (kind,)
+    return isinstance(value, str) and any(_moment(value, one) is not None for one in kinds)
+
+
+def given_as(kind: str) -> str:
+    """The kind of what a decision gives: nothing compares it, so a zone is as good as none."""
+    return "moment" if kind == "dateTime" else kind
 
 
 def comparable(value: Any, kind: str) -> Any:

@@ -14,7 +14,16 @@ from typing import Any
 from workflows.errors import DecisionFailed, InvalidExpression
 
 from . import expressions
-from .decision_values import Variables, checked, comparable, is_number, plain, same, shown
+from .decision_values import (
+    Variables,
+    checked,
+    comparable,
+    given_as,
+    is_number,
+    plain,
+    same,
+    shown,
+)
 
 UNIQUE, FIRST, ANY, PRIORITY, RULES, OUTPUTS, COLLECT = "U", "F", "A", "P", "R", "O", "C"
 POLICIES = (UNIQUE, FIRST, ANY, PRIORITY, RULES, OUTPUTS, COLLECT)
@@ -99,7 +108,8 @@ def _made(decision: Mapping[str, Any], variables: Mapping[str, Any]) -> Outcome:
         told = Variables(variables)
         if "expression" in decision:
             value = told.value(decision["expression"])
-            return Outcome(key, name, checked(value, decision.get("type", ""), "its result"))
+            kind = given_as(decision.get("type", ""))
+            return Outcome(key, name, checked(value, kind, "its result"))
         return _looked_up(decision, told)
     except (DecisionFailed, InvalidExpression) as error:
         raise DecisionFailed(f"“{name}”: {error}") from error
@@ -187,7 +197,7 @@ def _outputs(table: Mapping[str, Any], row: int, told: Variables) -> list[Any]:
 
 def _output(cell: Mapping[str, Any], column: Mapping[str, Any], told: Variables, where: str) -> Any:
     try:
-        return checked(told.value(cell), column["type"], where)
+        return checked(told.value(cell), given_as(column["type"]), where)
     except InvalidExpression as error:
         raise DecisionFailed(f"{where}: {error}") from error
 

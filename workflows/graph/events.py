@@ -156,14 +156,25 @@ def _outwards(
     inner = activity
     while True:
         within = opened[scope] if scope != ROOT else None
-        is_reacting = inner is not None and game.node_of(inner).is_event_scope
-        if not is_reacting and (within is None or within.role not in (BODY, UNDOING)):
-            yield scope, structure.event_scopes.get(within.node if within else None)
+        if within is None or within.role not in (BODY, UNDOING):
+            beside = structure.event_scopes.get(within.node if within else None, ())
+            yield scope, _others(game, beside, inner)
         if within is None:
             return
         if not _is_instance(game, scope):
             yield scope, structure.boundaries.get(within.node)
         inner, scope = scope, within.scope
+
+
+def _others(game: Game, beside: tuple[int, ...], inner: int | None) -> tuple[int, ...]:
+    """The event sub-processes of a scope that can catch what comes out of an activity in it: none
+    catches what it throws itself, and beside one that has interrupted the scope none starts.
+    """
+    if inner is None or not game.node_of(inner).is_event_scope:
+        return beside
+    if game.node_of(inner).event.get("interrupting", True):
+        return ()
+    return tuple(place for place in beside if place != game.marking.open[inner].node)
 
 
 def _is_instance(game: Game, seq: int) -> bool:

@@ -41,7 +41,8 @@ class Scope:
     """What lives in a scope. `live` counts its activities and its tokens, parked or on their way.
 
     `reacting` are those of its activities that are event sub-processes; `undo` lists what can be
-    compensated, oldest first: node and activity, and for a sub-process its own list. An ad-hoc
+    compensated, oldest first: handler (null: none of its own), activity, the list of what was done
+    in that, its node, and what it saw beside the variables. An ad-hoc
     sub-process that is `closing` offers nothing more and ends with what still runs in it.
     """
 

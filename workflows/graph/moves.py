@@ -100,6 +100,14 @@ class Thrown:
 
 
 @dataclass(frozen=True, slots=True)
+class Escalated:
+    """An escalation that nobody in the process catches: whoever has called it may."""
+
+    node: int
+    code: str
+
+
+@dataclass(frozen=True, slots=True)
 class Called:
     """Start a workflow on behalf of the activity: a version of it by number, or the published."""
 
@@ -131,6 +139,7 @@ Move = (
     | Armed
     | Disarmed
     | Thrown
+    | Escalated
     | Called
     | Ended
     | Stuck

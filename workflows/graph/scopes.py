@@ -7,20 +7,24 @@ from typing import Any
 
 from . import events
 from .game import Game
-from .marking import Activity
+from .marking import STEP, Activity
 from .moves import Cancelled
 
 
 def close(game: Game, seq: int, *, is_done: bool) -> Activity:
-    """Take an activity out of the marking, and its handlers; what is done can be undone later."""
+    """Take an activity out of the marking, and its handlers; what is done can be undone later.
+
+    Of a loop each instance is undone, not the whole.
+    """
     activity = game.marking.open.pop(seq)
     events.disarm(game, seq)
     within = game.marking.scopes.pop(seq, None)
     if is_done:
-        handler = game.structure.undoing.get(activity.node)
+        handler = game.structure.undoing.get(activity.node) if activity.role == STEP else None
         inner = within.undo if within else []
         if handler is not None or inner:
-            game.scope(activity.scope).undo.append([handler, seq, inner])
+            done = [handler, seq, inner, activity.node, dict(activity.locals)]
+            game.scope(activity.scope).undo.append(done)
     return activity
 
 
@@ -65,26 +69,37 @@ def keep_undone(game: Game, scope: int) -> None:
                 game.scope(scope).undo.append([None, seq, inner])
 
 
-def undoable(game: Game, scope: int, only: int | None) -> list[list[int]]:
-    """Handlers to run now, each with the activity it undoes, the latest first; taken off the list.
+def undoable(game: Game, scope: int, only: int | None) -> list[list[Any]]:
+    """Handlers to run now, the latest first, each with the activity it undoes, what can be undone
+    of that, and what that saw; taken off the list.
 
-    `only`: the node of the one activity to undo, else all that the scope has done.
+    `only`: the node of the one activity to undo, else all that the scope has done. An event
+    sub-process undoes what its scope has done, one that undoes its scope what that had.
     """
     while scope and game.marking.open[scope].role:  # a loop or an undoing has no list of its own
         scope = game.marking.open[scope].scope
-    if scope and game.node_of(scope).is_event_scope:
+    if scope and game.node_of(scope).is_reaction:
         scope = game.marking.open[scope].scope
     within = game.scope(scope)
     handler = game.structure.undoing.get(only) if only is not None else None
-    chosen = [one for one in within.undo if only is None or one[0] == handler]
+    chosen = [one for one in within.undo if only is None or _is_of(one, only, handler)]
     within.undo = [one for one in within.undo if one not in chosen]
-    return _flattened(chosen)
+    return _flattened(game, chosen)
 
 
-def _flattened(entries: list[list[Any]]) -> list[list[int]]:
-    found: list[list[int]] = []
-    for handler, seq, inner in reversed(entries):
-        found += [[handler, seq]] if handler is not None else _flattened(inner)
+def _is_of(entry: list[Any], node: int, handler: int | None) -> bool:
+    """Whether it says how to undo a node; markings of earlier releases only name the handler."""
+    return bool(entry[3] == node if len(entry) > 3 else entry[0] == handler)
+
+
+def _flattened(game: Game, entries: list[list[Any]]) -> list[list[Any]]:
+    found: list[list[Any]] = []
+    for handler, seq, inner, *rest in reversed(entries):
+        if handler is None:
+            found += _flattened(game, inner)
+            continue
+        kept = inner if game.graph.nodes[handler].is_event_scope else []
+        found.append([handler, seq, kept, rest[1] if rest else {}])
     return found
 
 

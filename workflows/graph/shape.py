@@ -21,6 +21,7 @@ KINDS = ACTIVITIES | GATEWAYS | {START, END, PASS, EVENT_GATEWAY, CATCH, THROW, 
 EVERY, ONE = "every", "one"
 TRANSACTION, AD_HOC = "transaction", "ad_hoc"  # kinds of sub-processes
 MULTIPLE = "multiple"  # an event that is several
+COMPENSATE = "compensate"
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +55,11 @@ class Node:
     compensates: int | None = None
     scope: Mapping[str, Any] = field(default_factory=dict)
     decision: Mapping[str, Any] = field(default_factory=dict)
+
+    @property
+    def is_reaction(self) -> bool:
+        """Whether it is an event sub-process that runs beside what else its scope does."""
+        return self.is_event_scope and self.event.get("type") != COMPENSATE
 
     @property
     def is_event_scope(self) -> bool:

@@ -61,8 +61,15 @@ class Structure:
 
     @cached_property
     def undoing(self) -> Mapping[int, int]:
-        """The compensation handler of each activity that has one."""
-        return {
+        """The compensation handler of each activity that has one: a task or sub-process beside
+        it, or an event sub-process within it.
+        """
+        within = {
+            node.parent: place
+            for place, node in self._nodes()
+            if node.is_event_scope and not node.is_reaction and node.parent is not None
+        }
+        return within | {
             node.compensates: place for place, node in self._nodes() if node.compensates is not None
         }
 

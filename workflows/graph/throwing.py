@@ -10,7 +10,7 @@ from workflows.errors import InvalidExpression
 from . import events, expressions, gateways, scopes
 from .game import Game
 from .marking import UNDOING, Loop
-from .moves import Caught, Thrown
+from .moves import Caught, Escalated, Thrown
 from .shape import END
 
 SENT = ("message", "signal")
@@ -134,7 +134,9 @@ def _throw_error(game: Game, node: int, scope: int, code: str) -> None:
 
 
 def _escalate(game: Game, node: int, scope: int, code: str) -> None:
-    """Like an error, but whoever catches it may let the rest go on; uncaught it is just noted."""
+    """Like an error, but whoever catches it may let the rest go on; uncaught it goes to whoever has
+    called the process, if somebody has.
+    """
     found = events.catcher(game, "escalation", code, scope)
     is_interrupting = found and game.graph.nodes[found[1]].event.get("interrupting", True)
     if found is None or not is_interrupting:
@@ -144,6 +146,16 @@ def _escalate(game: Game, node: int, scope: int, code: str) -> None:
         game.scope(scope).live -= 1
     if found is not None:
         _caught(game, *found, {"code": code}, "escalation", code)
+    else:
+        game.moves.append(Escalated(node, code))
+
+
+def raise_escalation(game: Game, seq: int, code: str) -> bool:
+    """Let an escalation come out of what an activity has called; False when nobody catches it."""
+    found = events.catcher(game, "escalation", code, game.marking.open[seq].scope, seq)
+    if found is not None:
+        _caught(game, *found, {"code": code}, "escalation", code)
+    return found is not None
 
 
 def _caught(

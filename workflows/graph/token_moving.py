@@ -120,7 +120,7 @@ def _parked(old: Graph, found: Plan, marking: Marking) -> Iterator[str]:
 
 
 def _undone(old: Graph, found: Plan, entries: Iterable[Any]) -> Iterator[str]:
-    for handler, _, inner in entries:
+    for handler, _, inner, *_ in entries:
         if handler is not None and handler not in found.kept:
             name = old.nodes[handler].name
             yield f"“{name}” undoes what has been done: it has to have a place in the new version."

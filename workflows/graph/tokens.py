@@ -126,6 +126,14 @@ def raise_error(
     return _drained(game)
 
 
+def raise_escalation(
+    graph: Graph, marking: Marking, seq: int, code: str, variables: dict[str, Any]
+) -> list[Move] | None:
+    """What an activity has called escalates; None, and nothing changed, when nobody catches it."""
+    game = Game(graph, marking, variables)
+    return _drained(game) if throwing.raise_escalation(game, seq, code) else None
+
+
 def is_named(graph: Graph, marking: Marking, seq: int, code: str) -> bool:
     """Whether somebody catches this very error of an activity, so that no retry comes before it."""
     return throwing.names(Game(graph, marking, {}), seq, code)
@@ -137,7 +145,7 @@ def cancel(
     """Take an activity away with its token, as a person does."""
     game = Game(graph, marking, variables)
     activity = scopes.remove(game, seq, reason)
-    if graph.nodes[activity.node].is_event_scope:
+    if graph.nodes[activity.node].is_reaction:
         game.scope(activity.scope).reacting -= 1
     game.consume(activity.scope)
     return _drained(game)

@@ -119,6 +119,8 @@ def _chosen(graph: Graph, place: int) -> Iterator[Problem]:
 
 def _undoing(graph: Graph, place: int) -> Iterator[Problem]:
     node = graph.nodes[place]
+    if node.is_event_scope and not node.is_reaction:
+        yield from _undoing_its_own(graph, place)
     if node.compensates is None:
         return
     host = graph.nodes[node.compensates]
@@ -128,6 +130,16 @@ def _undoing(graph: Graph, place: int) -> Iterator[Problem]:
         yield Problem(node.key, "compensates", "Only a task or sub-process can undo another.")
     if structure.of(graph).undoing.get(node.compensates) != place:
         yield Problem(node.key, "compensates", f"“{host.name}” is undone by more than one task.")
+
+
+def _undoing_its_own(graph: Graph, place: int) -> Iterator[Problem]:
+    """An event sub-process that undoes the sub-process that it is in (BPMN 2.0, 10.7.2)."""
+    node = graph.nodes[place]
+    if node.parent is None:
+        yield Problem(node.key, "event", "What undoes a whole process has to be in a sub-process.")
+    elif structure.of(graph).undoing.get(node.parent) != place:
+        name = graph.nodes[node.parent].name
+        yield Problem(node.key, "event", f"“{name}” is undone by something else already.")
 
 
 def _unreached(graph: Graph) -> Iterator[Problem]:

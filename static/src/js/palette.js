@@ -35,10 +35,13 @@ async function ask(words) {
   if (number === asked && answer.ok) show(await answer.text());
 }
 
+/** What somebody has gone to stays chosen, wherever the new results put it. */
 function show(html) {
+  const chosen = current > 0 ? options()[current]?.id : null;
   for (const old of all("[data-found]", dialog)) old.remove();
   one(".found", dialog).insertAdjacentHTML("beforebegin", html);
-  mark(current);
+  const now = chosen ? options().findIndex((option) => option.id === chosen) : -1;
+  mark(now < 0 ? current : now);
 }
 
 function mark(index) {

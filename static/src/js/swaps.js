@@ -3,6 +3,7 @@ import { all, one } from "./dom.js";
 
 const written = new Map();
 const openIds = new Set();
+let cursor = null; // the row that the keys j and k have gone to
 
 // What is pressed stays until the press has become a click, which would be lost with its button.
 let pressed = null;
@@ -27,6 +28,7 @@ document.addEventListener("htmx:beforeSwap", ({ detail }) => {
 document.addEventListener("htmx:beforeSwap", () => {
   openIds.clear();
   for (const details of all("details[open][id]")) openIds.add(details.id);
+  cursor = one("[data-rows] > .cursor")?.dataset.row;
 });
 
 document.addEventListener("htmx:oobBeforeSwap", (event) => {
@@ -41,4 +43,5 @@ document.addEventListener("htmx:oobBeforeSwap", (event) => {
 
 document.addEventListener("htmx:afterSwap", () => {
   for (const id of openIds) document.getElementById(id)?.setAttribute("open", "");
+  if (cursor && !one("[data-rows] > .cursor")) one(`[data-rows] > [data-row="${CSS.escape(cursor)}"]`)?.classList.add("cursor");
 });

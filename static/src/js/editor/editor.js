@@ -20,6 +20,7 @@ export class Editor {
   #drawing = 0;
   #serverProblems = [];
   #mustLook = false;
+  #save = "saved"; // how far the draft says that it is saved
 
   constructor(root) {
     this.root = root;
@@ -29,7 +30,7 @@ export class Editor {
     this.board = drawingBoard(this.paper, { mayEdit: this.mayEdit });
     this.model = new Model(this.board);
     const onPick = (id) => this.pick(id);
-    this.panel = new Panel(this.model, one("#panel"), { mayEdit: this.mayEdit, onPick: (element) => this.pick(element.id) });
+    this.panel = new Panel(this.model, one("#panel"), { mayEdit: this.mayEdit, onPick: (element) => this.pick(element.id), onTyping: () => this.#status() });
     this.tree = new Tree(this.model, one("#tree"), { onPick: (id) => this.pick(id, { reveal: true }), onEnter: () => this.toPanel(), onKey: (key) => this.#onTreeKey(key) });
     this.problems = new Problems(this.model, one("#problems"), { onPick: (id) => this.pick(id, { reveal: true, enter: true }) });
     this.workforce = new Workforce(root);
@@ -46,6 +47,7 @@ export class Editor {
 
   async open() {
     describe(this.paper, this.root.dataset.label);
+    this.#listenToOthers();
     await fontsReady();
     const workforce = this.workforce.load();
     const draft = await this.#theirs();
@@ -55,6 +57,7 @@ export class Editor {
     await workforce;
     this.#told(draft.problems);
     this.root.dataset.ready = "";
+    if (this.#mustLook) this.#look();
     await this.#offerLeft();
   }
 
@@ -171,9 +174,13 @@ export class Editor {
     onClick("[data-editor-zoom]", (button) => this.zoom(button.dataset.editorZoom));
     this.root.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("dialog-done", () => this.root.dispatchEvent(new CustomEvent("published")));
+    expressionChecks(one("#panel"), this.root.dataset.check, this.token);
+  }
+
+  /** From before the draft is asked for: what is told until it is shown is looked for then. */
+  #listenToOthers() {
     document.addEventListener("signalbox:changed", ({ detail }) => detail.topics?.includes("workflows") && this.#look());
     document.addEventListener("signalbox:resync", () => this.#look());
-    expressionChecks(one("#panel"), this.root.dataset.check, this.token);
   }
 
   #changed() {
@@ -227,7 +234,7 @@ export class Editor {
 
   /** Something has happened to workflows: is there a newer draft than the one that is shown? */
   async #look() {
-    this.#mustLook = this.draft.isDirty; // then its being saved finds out
+    this.#mustLook = this.draft.isDirty || this.root.dataset.ready === undefined; // then its being saved, or shown, finds out
     if (this.#mustLook || !one("#newer-bar").hidden) return;
     const answer = await fetch(`${this.root.dataset.state}?brief=1`, { headers: { Accept: "application/json" } }).catch(() => null);
     if (!answer?.ok) return;
@@ -273,10 +280,14 @@ export class Editor {
     place.dataset.flaw = told?.isFlaw ?? false;
   }
 
-  #status(name) {
+  /** What is typed and not in the diagram yet is not saved either. */
+  #status(name = this.#save) {
     const place = one("#saved");
-    place.dataset.status = name;
-    place.lastElementChild.textContent = place.dataset[name];
+    this.#save = name;
+    const shown = name === "saved" && this.panel.isTyping ? "changed" : name;
+    if (place.dataset.status === shown) return;
+    place.dataset.status = shown;
+    place.lastElementChild.textContent = place.dataset[shown];
   }
 
   /** Somebody else has saved: who and what; nothing is lost, whatever is answered. */

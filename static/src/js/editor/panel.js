@@ -10,8 +10,8 @@ const RETYPED = { agent: "bpmn:ServiceTask", human: "bpmn:UserTask", decision: "
 export class Panel {
   #timers = new Map();
 
-  constructor(model, root, { mayEdit, onPick }) {
-    Object.assign(this, { model, root, mayEdit, onPick, element: null, problems: [] });
+  constructor(model, root, { mayEdit, onPick, onTyping }) {
+    Object.assign(this, { model, root, mayEdit, onPick, onTyping, element: null, problems: [] });
     this.form = one("form", root);
     this.form.addEventListener("submit", (event) => event.preventDefault());
     this.form.addEventListener("input", ({ target }) => this.#typed(target));
@@ -26,7 +26,7 @@ export class Panel {
     this.flush();
     const isOther = element !== this.element;
     this.element = element;
-    this.refresh();
+    this.refresh({ isOther });
     if (isOther) this.root.dispatchEvent(new CustomEvent("panel:shown"));
   }
 
@@ -35,13 +35,18 @@ export class Panel {
     for (const field of [...this.#timers.keys()]) this.#commit(field);
   }
 
-  refresh() {
+  /** Whether something is typed that is not in the diagram yet. */
+  get isTyping() {
+    return this.#timers.size > 0;
+  }
+
+  refresh({ isOther = false } = {}) {
     const { element, model } = this;
     if (!element) return;
     const kind = kindOf(element);
     for (const group of all("[data-for]", this.form)) group.hidden = !group.dataset.for.split(" ").includes(kind);
     for (const group of all("[data-when]", this.form)) group.hidden = !group.dataset.when.split(" ").every((name) => CONDITIONS[name](model, element));
-    for (const field of all("[data-field]", this.form)) if (!hiddenFor(field)) this.#fill(field);
+    for (const field of all("[data-field]", this.form)) if (!hiddenFor(field) && (isOther || !isTypedIn(field))) this.#fill(field);
     this.#head(kind);
     this.tell(this.problems);
   }
@@ -80,7 +85,7 @@ export class Panel {
     if (field.dataset.rows !== undefined) return this.#fillRows(field, given);
     if (field.dataset.checks !== undefined) return fillChecks(field, given);
     if (field.type === "checkbox") field.checked = given === true;
-    else if (field.value !== `${given}` && !(field === document.activeElement && field.matches("textarea.code"))) select(field, `${given}`);
+    else if (field.value !== `${given}`) select(field, `${given}`);
   }
 
   #fillRows(field, pairs) {
@@ -116,6 +121,7 @@ export class Panel {
     if (!field || target.matches("select, [type=checkbox]")) return;
     clearTimeout(this.#timers.get(field));
     this.#timers.set(field, setTimeout(() => this.#commit(field), WAITS));
+    this.onTyping();
   }
 
   #commit(target) {
@@ -123,7 +129,7 @@ export class Panel {
     const field = target.closest("[data-field]");
     if (!field || !this.element) return;
     clearTimeout(this.#timers.get(field));
-    this.#timers.delete(field);
+    if (this.#timers.delete(field)) this.onTyping();
     if (hiddenFor(field)) return;
     const wanted = field.dataset.form === undefined ? read(field) : this.builder.read();
     const binding = FIELDS[field.dataset.field];
@@ -141,6 +147,9 @@ export class Panel {
     one("[data-retype]", this.form)?.focus();
   }
 }
+
+/** What somebody writes stays as they write it: a space at the end is the beginning of the next word. */
+const isTypedIn = (field) => field === document.activeElement && field.matches("input:not([type=checkbox]), textarea");
 
 const hiddenFor = (field) => Boolean(field.closest("[data-for][hidden], [data-when][hidden]"));
 
