@@ -14,6 +14,7 @@ from django.http import HttpRequest, HttpResponse, HttpResponseBase
 from django.shortcuts import render
 from django.utils.translation import gettext as _
 
+from workflows import entrances
 from workflows.engine import approvals
 from workflows.models import Approval
 
@@ -45,7 +46,7 @@ def requires(*permissions: str) -> Callable[[View], View]:
             if not request.user.is_authenticated:
                 return _to_login(request)
             if not may_any(request.user, permissions):
-                return _turned_away(request)
+                return _turned_away(request, permissions)
             return view(request, *args, **kwargs)
 
         guarded.permissions = permissions  # type: ignore[attr-defined]
@@ -94,10 +95,11 @@ def _candidate(user: Any) -> Q:
     return Q(groups__has_any_keys=groups) | Q(users__contains=[user.get_username()])
 
 
-def _turned_away(request: HttpRequest) -> HttpResponse:
+def _turned_away(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse:
     """A page; for htmx, which swaps what it gets, a toast."""
     if not getattr(request, "htmx", False):
         raise PermissionDenied
+    entrances.refused(request.user, entrances.Door.of(request), needed)
     messages.error(request, _("Your role does not allow this."))
     return render(request, "components/toasts.html", status=403)
 

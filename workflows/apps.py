@@ -8,6 +8,7 @@ class WorkflowsConfig(AppConfig):
     default_auto_field = "django.db.models.BigAutoField"
 
     def ready(self) -> None:
-        from . import queue
+        from . import entrances, queue
 
         queue.make_crash_proof()
+        entrances.listen()

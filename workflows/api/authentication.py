@@ -12,8 +12,10 @@ from typing import Any
 from django.http import HttpRequest
 from ninja.security import HttpBearer
 
+from workflows import entrances
 from workflows.access import may_any
 from workflows.engine import api_tokens, transitions
+from workflows.entrances import Door
 from workflows.models import ApiToken, Scope
 
 from .problems import Refusal
@@ -31,15 +33,15 @@ class Bearer(HttpBearer):
         self.scopes, self.permissions = scopes, permissions
 
     def __call__(self, request: HttpRequest) -> ApiToken:
-        token = self.admit(request.headers.get("Authorization", ""))
+        token = self.admit(request.headers.get("Authorization", ""), Door.of(request))
         request.user = token.user
         return token
 
     def authenticate(self, request: HttpRequest, token: str) -> ApiToken:
-        return self.admit(f"Bearer {token}")
+        return self.admit(f"Bearer {token}", Door.of(request))
 
-    def admit(self, authorization: str) -> ApiToken:
-        """The token in an Authorization header. Raises Refusal: 401 or 403."""
+    def admit(self, authorization: str, door: Door) -> ApiToken:
+        """The token in an Authorization header. Raises Refusal: 401, or 403, which is recorded."""
         scheme, _space, text = authorization.strip().partition(" ")
         if scheme.lower() != "bearer" or not text:
             raise _unknown("Send a token: Authorization: Bearer sbx_…", REALM)
@@ -47,7 +49,12 @@ class Bearer(HttpBearer):
         if token is None:
             why = "The token is not valid: it is unknown, expired or revoked."
             raise _unknown(why, f'{REALM}, error="invalid_token"')
-        self._check(token)
+        try:
+            self._check(token)
+        except Refusal:
+            with transitions.with_token(token.prefix):
+                entrances.refused(token.user, door, (*self.scopes, *self.permissions))
+            raise
         api_tokens.note_use(token)
         return token
 

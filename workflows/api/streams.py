@@ -14,6 +14,7 @@ from collections.abc import Collection
 from django.db import DatabaseError, InterfaceError
 
 from workflows import clock
+from workflows.entrances import Door
 from workflows.errors import UnknownExecution
 from workflows.live import frames, stream
 from workflows.live.admission import in_thread
@@ -76,8 +77,11 @@ class Front:
         self, scope: Message, execution_id: int, receive: Receive, send: Send
     ) -> None:
         headers = {name: value.decode("latin-1") for name, value in scope["headers"]}
+        door = Door(scope["method"], scope["path"], (scope.get("client") or ("",))[0])
         try:
-            token = await in_thread(_admitted, headers.get(b"authorization", ""), execution_id)
+            token = await in_thread(
+                _admitted, headers.get(b"authorization", ""), door, execution_id
+            )
             if status := self.live.refusal(token.user_id):
                 raise Refusal(status, headers={"Retry-After": "5"})
         except Refusal as refusal:
@@ -128,10 +132,10 @@ def expelled(credentials: Collection[str]) -> set[str]:
     return set(credentials) - {str(token.pk) for token in tokens if AUDITS.still_admits(token)}
 
 
-def _admitted(authorization: str, execution_id: int) -> ApiToken:
+def _admitted(authorization: str, door: Door, execution_id: int) -> ApiToken:
     """Raises Refusal."""
     try:
-        token = AUDITS.admit(authorization)
+        token = AUDITS.admit(authorization, door)
         found(execution_id)
     except UnknownExecution as error:
         raise of_engine(error) from error
