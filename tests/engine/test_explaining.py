@@ -110,7 +110,11 @@ def test_a_failure_stops_what_is_beside_it() -> None:
 def test_what_nothing_holds_up_is_next() -> None:
     make_agent()
     execution = start(*chain("a"))
-    assert why(execution, "a").cause == Cause.QUEUED
+    alone = "“A” is next, but no worker is running: it starts when one does."
+    assert (why(execution, "a").cause, why(execution, "a").text) == (Cause.QUEUED, alone)
+    session = sessions.open_session()
+    assert why(execution, "a").text == "“A” is next: a worker picks it up."
+    sessions.close_session(session)
     runner.drain()
     assert why(execution, "a").cause == Cause.OVER
 

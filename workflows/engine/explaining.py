@@ -11,6 +11,7 @@ from functools import cached_property
 from django.utils.translation import gettext as _
 from django.utils.translation import ngettext
 
+from workflows import queue
 from workflows.graph.shape import CATCH, EVENT_GATEWAY, SCOPE, WORK
 from workflows.models import AgentSlot, Approval, AuditEvent, Execution, State, Task, Timer
 
@@ -87,6 +88,11 @@ class Surroundings:
         due = [task.pk for task in self.tasks if _is_due(task) and task.lane]
         slots = AgentSlot.objects.filter(task__in=due) if due else AgentSlot.objects.none()
         return dict(slots.values_list("task", "agent_key"))
+
+    @cached_property
+    def is_served(self) -> bool:
+        """Whether workers take work at all."""
+        return queue.is_alive()
 
 
 def explain(task: Task) -> Explanation:
@@ -327,8 +333,12 @@ def _due(task: Task, now: Surroundings) -> Explanation:
         return Explanation(Cause.RESERVED, text, actions=("skip",))
     hold = now.lanes.hold(task.lane)
     if hold is None:
-        text = _("“%(task)s” is next: a worker picks it up.") % {"task": task.name}
-        return Explanation(Cause.QUEUED, text, actions=("skip",))
+        text = (
+            _("“%(task)s” is next: a worker picks it up.")
+            if now.is_served
+            else _("“%(task)s” is next, but no worker is running: it starts when one does.")
+        )
+        return Explanation(Cause.QUEUED, text % {"task": task.name}, actions=("skip",))
     text = _("“%(task)s” cannot start: %(why)s") % {"task": task.name, "why": hold.text}
     if hold.breaker:
         verbs = ("close_breaker", "see_agents", "skip")
