@@ -45,8 +45,9 @@ def test_a_change_is_on_screen_within_200_ms_of_its_commit(
 ) -> None:
     """One round of several counts.
 
-    The limit grows with what the same fetch and paint cost without any change, measured in the same
-    run: server, database, workers and browsers share the machine, and nothing paints in hardware.
+    The limit grows with what the same fetch and paint cost without any change, measured between
+    the changes: server, database, workers and browsers share the machine, and nothing paints in
+    hardware.
     """
     execution = start_order(ada, "ORD-LIVE", 950)
     expect_task(ada, "Approve order", "paused")
@@ -54,15 +55,15 @@ def test_a_change_is_on_screen_within_200_ms_of_its_commit(
     ada.evaluate(OBSERVE)
     elsewhere = desk.open_for("ada")
     elsewhere.goto("/inbox/")
-    refresh = statistics.median(
-        ada.evaluate(REFRESH, f"/executions/{execution}/live/") for _ in range(5)
-    )
-    limit = LIMIT_MS * max(1.0, refresh / ORDINARY_REFRESH_MS)
-    medians: list[float] = []
-    while len(medians) < ROUNDS and min(medians, default=limit + 1) > limit:
-        delays = [_delay(ada, elsewhere, product, execution, verb) for verb in CHANGES]
-        medians.append(statistics.median(delays))
-    assert min(medians) <= limit, medians
+    rounds: list[tuple[float, float]] = []
+    while len(rounds) < ROUNDS and not any(took <= limit for took, limit in rounds):
+        refreshes, delays = [], []
+        for verb in CHANGES:
+            refreshes.append(ada.evaluate(REFRESH, f"/executions/{execution}/live/"))
+            delays.append(_delay(ada, elsewhere, product, execution, verb))
+        slowness = statistics.median(refreshes) / ORDINARY_REFRESH_MS
+        rounds.append((statistics.median(delays), LIMIT_MS * max(1.0, slowness)))
+    assert any(took <= limit for took, limit in rounds), rounds
 
 
 def test_the_list_moves_on_and_announces_what_is_new(ada: Page, grace: Page) -> None:
