@@ -58,6 +58,11 @@ def test_a_step_is_added_between_two_with_its_key_and_undone_at_once(linus: Page
     saved(linus, lambda: add_by_tree(linus, "Start", "Task of an agent", "Check stock"))
     expect(linus.locator("[data-panel-id]")).to_have_text("check_stock")
     expect(linus.locator("#tree .tree-line")).to_have_count(5)  # three steps, two ways
+    for kind in ("human", "agent"):  # it stays the same step, whatever does it
+        saved(linus, lambda kind=kind: field(linus, "Kind").select_option(kind))
+        expect(linus.locator("[data-panel-id]")).to_have_text("check_stock")
+    for _ in range(2):
+        saved(linus, lambda: linus.get_by_role("button", name="Undo").click())
     saved(linus, lambda: linus.get_by_role("button", name="Undo").click())
     expect(item(linus, "Check stock")).to_have_count(0)
     saved(linus, lambda: linus.get_by_role("button", name="Redo").click())

@@ -18,6 +18,7 @@ from tests.browser.drawing import (
     ready,
     saved,
 )
+from tests.scenarios.product import Product
 
 pytestmark = pytest.mark.browser
 
@@ -114,6 +115,49 @@ def test_what_others_change_while_the_editor_opens_is_told(desk: Desk, linus: Pa
     ready(late)
     expect(item(late, "Theirs")).to_have_count(0)
     expect(late.locator("#newer-bar")).to_be_visible()
+
+
+def test_who_logs_in_again_in_another_tab_goes_on_where_they_were(desk: Desk) -> None:
+    page = desk.open()
+    desk.log_in(page, "linus")  # not the session that the tests share
+    new_workflow(page, "Signed out")
+    page.context.clear_cookies(name="sessionid")
+    add_by_tree(page, "Start", "Task of an agent", "Still here")
+    expect(page.locator("#saved")).to_have_attribute("data-status", "out")
+    other = page.context.new_page()
+    desk.log_in(other, "linus")
+    other.close()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.locator("#saved")).to_have_attribute("data-status", "saved")
+    saved(page, lambda: add_by_tree(page, "Still here", "Task of an agent", "And on"))
+
+
+def test_a_draft_that_cannot_be_saved_any_more_is_kept_as_a_file(
+    desk: Desk, linus: Page, product: Product
+) -> None:
+    desk.forgive("404")
+    key = new_workflow(linus, "Deleted meanwhile")
+    delete = "from workflows.models import Workflow; Workflow.objects.filter(key={!r}).delete()"
+    product.run_python(delete.format(key))
+    add_by_tree(linus, "Start", "Task of an agent", "Too late")
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "gone")
+    bar = linus.locator("#lost-bar")
+    expect(bar).to_be_visible()
+    with linus.expect_download() as file:
+        bar.get_by_role("button", name="Keep mine as a file").click()
+    assert b"Too late" in file.value.path().read_bytes()
+
+
+def test_a_draft_that_the_server_does_not_give_is_told(desk: Desk, linus: Page) -> None:
+    desk.forgive("500")
+    linus.route("**/edit/state/", lambda route: route.fulfill(status=500, body="<html>"))
+    linus.goto("/workflows/order_processing_v1/edit/")
+    bar = linus.locator("#unread-bar")
+    expect(bar).to_be_visible()
+    linus.unroute("**/edit/state/")
+    bar.get_by_role("link", name="Load the page again").click()
+    ready(linus)
+    expect(item(linus, "Approve order")).to_be_visible()
 
 
 def test_what_did_not_reach_the_server_is_offered_again(desk: Desk, linus: Page) -> None:

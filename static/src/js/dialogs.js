@@ -1,5 +1,6 @@
 // One dialog for every question: a fragment swapped into it opens it, an answer closes it.
 import { one, onClick } from "./dom.js";
+import { isUntold } from "./toasts.js";
 
 const dialog = one("#dialog");
 let opener = null;
@@ -12,7 +13,7 @@ document.addEventListener("htmx:afterSwap", ({ detail }) => {
 });
 document.addEventListener("dialog-done", () => dialog.close());
 document.addEventListener("htmx:responseError", ({ detail }) => {
-  if (dialog?.contains(detail.elt) && detail.xhr.status !== 422) dialog.close();
+  if (dialog?.contains(detail.elt) && detail.xhr.status !== 422 && !isUntold(detail)) dialog.close();
 });
 dialog?.addEventListener("close", () => {
   dialog.replaceChildren();
