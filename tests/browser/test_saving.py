@@ -96,6 +96,25 @@ def test_a_pause_after_a_space_does_not_cost_the_space(linus: Page) -> None:
     expect(item(linus, "Order arrives")).to_be_visible()
 
 
+def test_what_is_no_json_yet_is_there_when_one_looks_again(linus: Page, product: Product) -> None:
+    key = new_workflow(linus, "Half typed")
+    variables = field(linus, "Variables (JSON)")
+    saved(linus, lambda: variables.fill('{"limit": 500.0}'))
+    variables.fill('{"limit": 500.0, "half')
+    item(linus, "Start").click()
+    expect(variables).to_be_hidden()
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "changed")
+    linus.keyboard.press("Escape")
+    linus.locator("#paper").click(position={"x": 600, "y": 60})
+    expect(variables).to_have_value('{"limit": 500.0, "half')
+    expect(variables).to_have_attribute("aria-invalid", "true")
+    variables.fill('{"limit": 500.0}')
+    expect(variables).to_have_attribute("aria-invalid", "false")
+    saved(linus, lambda: linus.locator('[data-field="workflow.priority"]').select_option("high"))
+    query = "SELECT variables->>'limit' FROM workflows_workflow WHERE key = %s"
+    assert product.ask(query, key) == [("500.0",)]  # a whole number would be another type
+
+
 def test_what_others_change_while_the_editor_opens_is_told(desk: Desk, linus: Page) -> None:
     key = new_workflow(linus, "Just then")
     late = desk.open_for("linus")
