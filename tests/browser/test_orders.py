@@ -80,6 +80,7 @@ def test_a_click_is_not_lost_when_the_page_is_refreshed_under_it(ada: Page, grac
     grace.mouse.down()
     with grace.expect_response(lambda answer: answer.url == grace.url):
         operate(ada, "pause")
+        expect(ada.locator("#x-facts :focus")).to_be_visible()  # its button is gone
     grace.wait_for_function("() => !document.querySelector('.htmx-request')")
     grace.mouse.up()
     expect(grace.locator("#decision .outcome")).to_contain_text("Approved")
