@@ -96,7 +96,7 @@ function reference(type, name) {
 }
 
 const TIMERS = { duration: "timeDuration", at: "timeDate", cycle: "timeCycle" };
-const LITERAL = /^$|^P|^R\d*\/|^\d{4}-/; // a time of ISO 8601; everything else is CEL
+const LITERAL = /^$|^[+-]?P|^R\d*\/|^\d{4}-/; // a time of ISO 8601; everything else is CEL
 const timerKind = (model, element) => Object.keys(TIMERS).find((kind) => model.definition(element)[TIMERS[kind]]) ?? "duration";
 const timer = (model, element, kind, text) => {
   const at = model.definition(element);

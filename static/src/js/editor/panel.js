@@ -147,12 +147,16 @@ export class Panel {
 
   /** What is no JSON yet, or has a name twice, is kept for when its element is looked at again. */
   #isFit(field, wanted) {
-    if (field.dataset.form !== undefined) return this.builder.isValid();
-    const isGood = field.dataset.rows === undefined ? valid(field, wanted) : hasEachOnce(field);
+    const isGood = this.#says(field, wanted);
     if (isGood) this.#unfit.delete(this.#place(field));
     else this.#unfit.set(this.#place(field), wanted);
     this.onTyping();
     return isGood;
+  }
+
+  #says(field, wanted) {
+    if (field.dataset.form !== undefined) return this.builder.isValid();
+    return field.dataset.rows === undefined ? valid(field, wanted) : hasEachOnce(field);
   }
 
   #place(field) {
