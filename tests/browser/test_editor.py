@@ -121,8 +121,10 @@ def test_a_form_is_built_by_keyboard_and_filled_in_by_who_approves(
     _add_field(linus, "Amount", "date", name="amount")
     expect(linus.locator("#form-told")).to_be_visible()
     away = rows.nth(2).get_by_role("button", name="Take this field away")
-    saved(linus, lambda: away.press("Enter"))
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "changed")
+    away.press("Enter")
     expect(linus.locator("#form-told")).to_be_hidden()
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
     form = _row_of(product, key, "look_at_it")[0]["form"]
     assert form == {
         "type": "object",
