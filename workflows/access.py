@@ -105,7 +105,11 @@ def _turned_away(request: HttpRequest, needed: tuple[str, ...]) -> HttpResponse:
 
 
 def _to_login(request: HttpRequest) -> HttpResponse:
+    """To the login page; what htmx has sent stays on its page, with what was typed."""
     if not getattr(request, "htmx", False):
         return redirect_to_login(request.get_full_path())
+    if request.method == "POST":
+        told = _("You are signed out. Log in in another tab, then send this once more.")
+        return HttpResponse(told, status=401, content_type="text/plain; charset=utf-8")
     here = request.htmx.current_url_abs_path or "/"  # type: ignore[attr-defined]
     return HttpResponse(status=204, headers={"HX-Redirect": redirect_to_login(here).url})

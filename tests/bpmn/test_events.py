@@ -6,6 +6,7 @@ from typing import Any
 
 import pytest
 
+from workflows.bpmn.extension import CEL
 from workflows.bpmn.reader import BpmnError, read
 
 from .drawing import el, ext, file, findings, flow, one, tasks
@@ -74,6 +75,11 @@ SIGNAL = el("signalEventDefinition", signalRef="s")
             "intermediateCatchEvent",
             timer(timeDuration="${wait}"),
             {"type": "timer", "duration": "wait"},
+        ),
+        (
+            "intermediateCatchEvent",
+            el("timerEventDefinition", inner=el("timeDate", inner="due + wait", language=CEL)),
+            {"type": "timer", "at": "due + wait"},
         ),
         (
             "intermediateCatchEvent",

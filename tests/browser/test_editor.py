@@ -58,6 +58,11 @@ def test_a_step_is_added_between_two_with_its_key_and_undone_at_once(linus: Page
     saved(linus, lambda: add_by_tree(linus, "Start", "Task of an agent", "Check stock"))
     expect(linus.locator("[data-panel-id]")).to_have_text("check_stock")
     expect(linus.locator("#tree .tree-line")).to_have_count(5)  # three steps, two ways
+    for kind in ("human", "agent"):  # it stays the same step, whatever does it
+        saved(linus, lambda kind=kind: field(linus, "Kind").select_option(kind))
+        expect(linus.locator("[data-panel-id]")).to_have_text("check_stock")
+    for _ in range(2):
+        saved(linus, lambda: linus.get_by_role("button", name="Undo").click())
     saved(linus, lambda: linus.get_by_role("button", name="Undo").click())
     expect(item(linus, "Check stock")).to_have_count(0)
     saved(linus, lambda: linus.get_by_role("button", name="Redo").click())
@@ -116,8 +121,10 @@ def test_a_form_is_built_by_keyboard_and_filled_in_by_who_approves(
     _add_field(linus, "Amount", "date", name="amount")
     expect(linus.locator("#form-told")).to_be_visible()
     away = rows.nth(2).get_by_role("button", name="Take this field away")
-    saved(linus, lambda: away.press("Enter"))
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "changed")
+    away.press("Enter")
     expect(linus.locator("#form-told")).to_be_hidden()
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "saved")
     form = _row_of(product, key, "look_at_it")[0]["form"]
     assert form == {
         "type": "object",
@@ -210,6 +217,12 @@ def test_what_the_panel_says_is_what_the_workflow_does(linus: Page, product: Pro
     for part in ("Input and output", "Priority, retries, timeout", "Repetition"):
         linus.locator("#panel summary", has_text=part).click()
     add_input(linus, "limit", "3")
+    add_input(linus, "limit", "12345678901234567890")
+    told = linus.locator("[data-field=inputs] [data-told]")
+    expect(told).to_be_visible()  # none of them is given up
+    linus.locator("#panel").get_by_placeholder("Name").locator("visible=true").last.fill("serial")
+    expect(told).to_be_hidden()
+    add_input(linus, "rate", "3.0")
     linus.locator("#panel").get_by_role("button", name="Add an output").click()
     linus.locator("#panel").get_by_placeholder("Variable").fill("ok")
     linus.locator("#panel").get_by_placeholder("CEL", exact=True).fill("output.ok")
@@ -228,7 +241,9 @@ def test_what_the_panel_says_is_what_the_workflow_does(linus: Page, product: Pro
     add_by_tree(linus, "Paid", "Call of a workflow", "Ship")
     saved(linus, lambda: field(linus, "Workflow").select_option("order_processing_v1"))
     work, late, paid, ship = _rows(product, key, "work", "too_late", "paid", "ship")
-    assert work[:6] == ("worker", ["shipping", "logistics"], 3, 5, 60, {"limit": 3})
+    given = {"limit": 3, "serial": 12345678901234567890, "rate": 3.0}
+    assert work[:6] == ("worker", ["shipping", "logistics"], 3, 5, 60, given)
+    assert isinstance(work[5]["rate"], float)
     assert work[6:8] == (
         {"ok": "output.ok"},
         {"mode": "sequential", "collection": "orders", "item": "order", "index": "loopCounter"},
@@ -285,6 +300,11 @@ def test_a_process_is_edited_with_the_keyboard_alone(linus: Page) -> None:
     linus.keyboard.press("Escape")
     saved(linus, lambda: linus.keyboard.press("Delete"))
     expect(linus.locator("#tree .tree-line")).to_have_count(5)
+    linus.keyboard.press("a")
+    linus.locator("#add-what").select_option("scope")
+    linus.locator("#add-name").fill("Part")
+    linus.keyboard.press("Enter")
+    expect(linus.locator("#tree-part > ul [role=treeitem]").first).to_contain_text("Start")
 
 
 def test_the_editor_is_accessible_and_speaks_chinese(linus: Page) -> None:

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import re
+from functools import partial
 
 import pytest
-from playwright.sync_api import Page, expect
+from playwright.sync_api import Page, Route, expect
 
 from tests.browser.desk import (
     Desk,
@@ -20,6 +21,7 @@ from tests.browser.desk import (
 from tests.scenarios.product import Product
 
 pytestmark = pytest.mark.browser
+STALE = "<!doctype html><main class='gate'><h1>This form has gone stale</h1></main>"
 
 
 def test_the_seeds_order_is_started_from_its_form_and_completes_before_ones_eyes(
@@ -80,6 +82,7 @@ def test_a_click_is_not_lost_when_the_page_is_refreshed_under_it(ada: Page, grac
     grace.mouse.down()
     with grace.expect_response(lambda answer: answer.url == grace.url):
         operate(ada, "pause")
+        expect(ada.locator("#x-facts :focus")).to_be_visible()  # its button is gone
     grace.wait_for_function("() => !document.querySelector('.htmx-request')")
     grace.mouse.up()
     expect(grace.locator("#decision .outcome")).to_contain_text("Approved")
@@ -156,10 +159,12 @@ def test_an_order_that_waits_is_cancelled_for_good(
 
 
 def test_nothing_starts_while_it_is_paused_and_everything_when_it_is_resumed(
-    ada: Page, grace: Page, product: Product
+    desk: Desk, ada: Page, grace: Page, product: Product
 ) -> None:
+    desk.forgive("/variables/|Status Error")
     execution = start_order(ada, "ORD-2026-906", 906)
     expect_task(ada, "Approve order", "paused")
+    _fail_to_change_variables(ada)
     operate(ada, "pause", "The customer sends a new address.")
     expect_state(ada, "paused")
     expect(ada.locator("#x-why")).to_contain_text("Paused by ada.")
@@ -169,6 +174,25 @@ def test_nothing_starts_while_it_is_paused_and_everything_when_it_is_resumed(
     operate(ada, "resume")
     expect_state(ada, "completed")
     assert len(product.charges("ORD-2026-906")) == 1
+
+
+def _fail_to_change_variables(page: Page) -> None:
+    """What is typed is not lost when the server stumbles or the session has ended."""
+    dialog = page.locator("#dialog")
+    page.locator("#do-variables").click()
+    dialog.get_by_label("Reason").fill("A new address.")
+    for status, told in ((500, "could not do that"), (401, "Log in"), (403, "gone stale")):
+        body = "You are signed out. Log in." if status == 401 else STALE
+        page.route("**/variables/", partial(_answer, status=status, body=body), times=1)
+        dialog.locator(".submit").click()
+        expect(dialog.get_by_role("alert")).to_contain_text(told)
+        expect(dialog.get_by_label("Reason")).to_have_value("A new address.")
+    page.keyboard.press("Escape")
+    expect(page.locator("#toasts .gate")).to_have_count(0)
+
+
+def _answer(route: Route, *, status: int, body: str) -> None:
+    route.fulfill(status=status, body=body)
 
 
 def test_bad_input_is_told_beside_its_field_and_what_was_typed_stays(

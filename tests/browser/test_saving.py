@@ -18,6 +18,7 @@ from tests.browser.drawing import (
     ready,
     saved,
 )
+from tests.scenarios.product import Product
 
 pytestmark = pytest.mark.browser
 
@@ -95,6 +96,25 @@ def test_a_pause_after_a_space_does_not_cost_the_space(linus: Page) -> None:
     expect(item(linus, "Order arrives")).to_be_visible()
 
 
+def test_what_is_no_json_yet_is_there_when_one_looks_again(linus: Page, product: Product) -> None:
+    key = new_workflow(linus, "Half typed")
+    variables = field(linus, "Variables (JSON)")
+    saved(linus, lambda: variables.fill('{"limit": 500.0}'))
+    variables.fill('{"limit": 500.0, "half')
+    item(linus, "Start").click()
+    expect(variables).to_be_hidden()
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "changed")
+    linus.keyboard.press("Escape")
+    linus.locator("#paper").click(position={"x": 600, "y": 60})
+    expect(variables).to_have_value('{"limit": 500.0, "half')
+    expect(variables).to_have_attribute("aria-invalid", "true")
+    variables.fill('{"limit": 500.0}')
+    expect(variables).to_have_attribute("aria-invalid", "false")
+    saved(linus, lambda: linus.locator('[data-field="workflow.priority"]').select_option("high"))
+    query = "SELECT variables->>'limit' FROM workflows_workflow WHERE key = %s"
+    assert product.ask(query, key) == [("500.0",)]  # a whole number would be another type
+
+
 def test_what_others_change_while_the_editor_opens_is_told(desk: Desk, linus: Page) -> None:
     key = new_workflow(linus, "Just then")
     late = desk.open_for("linus")
@@ -114,6 +134,55 @@ def test_what_others_change_while_the_editor_opens_is_told(desk: Desk, linus: Pa
     ready(late)
     expect(item(late, "Theirs")).to_have_count(0)
     expect(late.locator("#newer-bar")).to_be_visible()
+
+
+def test_who_logs_in_again_in_another_tab_goes_on_where_they_were(
+    desk: Desk, product: Product
+) -> None:
+    desk.forgive("401|403|MIME")
+    page = desk.open()
+    desk.log_in(page, "linus")  # not the session that the tests share
+    new_workflow(page, "Signed out")
+    session = next(each for each in page.context.cookies() if each["name"] == "sessionid")
+    product.ask("DELETE FROM django_session WHERE session_key = %s", session["value"])
+    expect(page.locator("#live")).to_have_attribute("data-status", "out")
+    add_by_tree(page, "Start", "Task of an agent", "Still here")
+    expect(page.locator("#saved")).to_have_attribute("data-status", "out")
+    other = page.context.new_page()
+    desk.log_in(other, "linus")
+    expect(other.locator("#live")).to_have_attribute("data-status", "on")
+    other.close()
+    page.evaluate("dispatchEvent(new Event('focus'))")
+    expect(page.locator("#saved")).to_have_attribute("data-status", "saved")
+    saved(page, lambda: add_by_tree(page, "Still here", "Task of an agent", "And on"))
+
+
+def test_a_draft_that_cannot_be_saved_any_more_is_kept_as_a_file(
+    desk: Desk, linus: Page, product: Product
+) -> None:
+    desk.forgive("404")
+    key = new_workflow(linus, "Deleted meanwhile")
+    delete = "from workflows.models import Workflow; Workflow.objects.filter(key={!r}).delete()"
+    product.run_python(delete.format(key))
+    add_by_tree(linus, "Start", "Task of an agent", "Too late")
+    expect(linus.locator("#saved")).to_have_attribute("data-status", "gone")
+    bar = linus.locator("#lost-bar")
+    expect(bar).to_be_visible()
+    with linus.expect_download() as file:
+        bar.get_by_role("button", name="Keep mine as a file").click()
+    assert b"Too late" in file.value.path().read_bytes()
+
+
+def test_a_draft_that_the_server_does_not_give_is_told(desk: Desk, linus: Page) -> None:
+    desk.forgive("500")
+    linus.route("**/edit/state/", lambda route: route.fulfill(status=500, body="<html>"))
+    linus.goto("/workflows/order_processing_v1/edit/")
+    bar = linus.locator("#unread-bar")
+    expect(bar).to_be_visible()
+    linus.unroute("**/edit/state/")
+    bar.get_by_role("link", name="Load the page again").click()
+    ready(linus)
+    expect(item(linus, "Approve order")).to_be_visible()
 
 
 def test_what_did_not_reach_the_server_is_offered_again(desk: Desk, linus: Page) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -56,6 +57,8 @@ def test_an_error_stands_on_the_page_and_what_was_typed_stays(modeller: Client) 
     assert "The file cannot be read as BPMN 2.0." in text
     assert 'value="mine"' in text
     assert 'value="p1"' in text
+    lost = send(modeller, file().replace(b'targetRef="', b'targetRef="no_', 1), 422)
+    assert re.search(r"“[^”]+”: Line \d+: It leads to “no_[^”]+”, which is not in this file", lost)
     assert "at most" in send(modeller, b" " * (LARGEST_DIAGRAM + 1), 422)
     assert not Workflow.objects.exists()
 

@@ -1,5 +1,6 @@
 from __future__ import annotations
 
+import html
 import json
 
 import pytest
@@ -8,7 +9,7 @@ from django.test import Client
 from agents import runner
 from tests.factories import human, make_agent, register, start, step, task
 from tests.web.conftest import completed, failed, page, ran
-from workflows import engine
+from workflows import engine, json_text
 from workflows.models import Execution
 
 pytestmark = pytest.mark.django_db(transaction=True)
@@ -53,16 +54,24 @@ def test_what_is_wrong_with_the_text_is_told_and_the_text_is_kept(operator: Clie
         assert told in answer.content.decode()
 
 
-def test_a_form_that_was_opened_too_long_ago_shows_the_present_values(operator: Client) -> None:
+def test_a_form_that_was_opened_too_long_ago_keeps_what_was_typed_over_the_present_values(
+    operator: Client,
+) -> None:
     execution = asking()
-    engine.set_variables(execution.pk, {"x": 77}, by=None)
-    typed = {"variables": '{"x": 5, "y": "two"}', "seen_version": "0"}
-    answer = operator.post(f"/executions/{execution.pk}/variables/", typed, headers=HTMX)
+    address = f"/executions/{execution.pk}/variables/"
+    shown = {"seen_version": "0", "seen": '{"x": 1, "y": "two"}'}
+    engine.set_variables(execution.pk, {"x": 77, "new": 1}, by=None)
+    slip = operator.post(address, {"variables": '{"x": 1, ', **shown}, headers=HTMX)
+    assert 'name="seen_version" value="0"' in slip.content.decode()  # it is no newer for that
+    typed = {"variables": '{"x": 1, "y": "mine"}', **shown}
+    answer = operator.post(address, typed, headers=HTMX)
+    text = html.unescape(answer.content.decode())
     assert answer.status_code == 422
-    assert "have changed since" in answer.content.decode()
-    assert "77" in answer.content.decode()
+    assert "have changed since" in text
+    assert json_text.pretty({"x": 77, "y": "mine", "new": 1}) in text
+    assert 'name="seen_version" value="1"' in text
     execution.refresh_from_db()
-    assert execution.variables["x"] == 77
+    assert execution.variables == {"x": 77, "y": "two", "new": 1}
 
 
 def test_the_variables_of_what_has_ended_stay(operator: Client) -> None:

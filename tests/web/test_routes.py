@@ -75,6 +75,13 @@ def test_a_fragment_tells_a_lost_session_to_log_in(client: Client) -> None:
 
 
 @pytest.mark.django_db
+def test_what_a_lost_session_sends_stays_on_its_page(client: Client) -> None:
+    answer = client.post("/executions/1/pause/", headers={"HX-Request": "true"})
+    assert answer.status_code == 401
+    assert "Log in in another tab" in answer.content.decode()
+
+
+@pytest.mark.django_db
 def test_a_refused_fragment_is_a_toast(stranger: Client) -> None:
     answer = stranger.get("/executions/", headers={"HX-Request": "true"})
     assert answer.status_code == 403

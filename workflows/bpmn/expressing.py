@@ -27,8 +27,13 @@ def of(
     text = text_of(element)
     if not text:
         return None
-    language = element.get("language") or source.root.get("expressionLanguage") or ""
-    return cel(source, element, text, what, language.strip(), named)
+    return cel(source, element, text, what, spoken(source, element), named)
+
+
+def spoken(source: Source, element: etree._Element | None) -> str:
+    """The language that an expression element names, else its document; "" if neither does."""
+    own = element.get("language") if element is not None else ""
+    return (own or source.root.get("expressionLanguage") or "").strip()
 
 
 def cel(

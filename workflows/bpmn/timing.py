@@ -90,7 +90,10 @@ def _checked(
     source: Source, definition: etree._Element, field: str, text: str, *, repeats: bool
 ) -> str:
     if not due.is_literal(text):
-        return expressing.cel(source, definition, text, "The time")
+        told = (child(definition, name) for name in _FIELDS)
+        said = next((one for one in told if text_of(one) == text), None)
+        language = expressing.spoken(source, said)
+        return expressing.cel(source, definition, text, "The time", language)
     if field == "cycle" and not repeats:
         source.unsupported(definition, f"“{text}” repeats, and this event happens only once.")
         return text

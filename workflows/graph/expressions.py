@@ -38,6 +38,8 @@ def value(source: str, variables: Mapping[str, Any], output: Mapping[str, Any] |
     program = compiled(source)
     try:
         return program.execute(_context(variables, output))
+    except KeyError as error:
+        raise InvalidExpression(f"“{source}”: there is no “{error.args[0]}”.") from error
     except Exception as error:
         raise InvalidExpression(f"“{source}”: {error}") from error
 

@@ -129,9 +129,13 @@ def _told(error: WorkflowError) -> dict[str, Any]:
 
 def _reason(problem: Any) -> str:
     """A problem in words; the element leads where the words do not name it."""
-    if not isinstance(problem, Problem) or problem.field == "diagram":
+    if not isinstance(problem, Problem):
         return getattr(problem, "message", str(problem))
-    return str(problem)
+    if problem.field != "diagram":
+        return str(problem)
+    if not problem.element or problem.element in problem.message:
+        return problem.message
+    return f"“{problem.element}”: {problem.message}"
 
 
 def _page(request: HttpRequest, told: Mapping[str, Any], status: int = 200) -> HttpResponse:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import replace
+from dataclasses import dataclass, replace
 from typing import Any
 
 from django.http import HttpRequest, HttpResponse
@@ -40,21 +40,23 @@ def execution_variables(request: HttpRequest, execution_id: int) -> HttpResponse
         raise IllegalTransition(execution.state, State.RUNNING, str(execution))
     if request.method != "POST":
         return ask(request, _of_variables(execution, json_text.pretty(execution.variables)))
-    typed = request.POST.get("variables", "")
+    typed, seen = request.POST.get("variables", ""), _seen(request, execution)
     try:
-        changed = changes(execution.variables, json_object(request, "variables"))
+        changed = changes(seen.variables, json_object(request, "variables"))
         engine.set_variables(
             execution_id,
             changed,
             by=access.person(request),
             reason=reason(request),
-            seen_version=paging.key(request.POST.get("seen_version")),
+            seen_version=seen.version,
         )
     except (json_text.Malformed, InvalidInput) as error:
-        return ask_again(request, _of_variables(execution, typed), listed(error))
+        return ask_again(request, _of_variables(execution, typed, seen), listed(error))
     except StaleState as error:
-        fresh = _of_variables(found(execution_id), json_text.pretty(found(execution_id).variables))
-        return ask_again(request, fresh, [str(error)])
+        fresh = found(execution_id)
+        both = json_text.pretty({**fresh.variables, **changed})
+        told = _("What you changed is kept below, over the present values. Look at it once more.")
+        return ask_again(request, _of_variables(fresh, both), [str(error), told])
     return _done(
         request, execution, _("Variables changed: %(names)s.") % {"names": _names(changed)}
     )
@@ -113,7 +115,26 @@ def task_skip(request: HttpRequest, execution_id: int, task_id: int) -> HttpResp
     return _done(request, execution, _("“%(task)s” is skipped.") % {"task": task.name})
 
 
-def _of_variables(execution: Execution, typed: str) -> Question:
+@dataclass(frozen=True, slots=True)
+class Seen:
+    """The variables that a form has shown: what is typed differs from these, not from today's."""
+
+    variables: Mapping[str, Any]
+    version: int | None
+
+
+def _seen(request: HttpRequest, execution: Execution) -> Seen:
+    """As the form says; as they are now where it says nothing of use."""
+    version = paging.key(request.POST.get("seen_version"))
+    try:
+        shown = json_object(request, "seen") if request.POST.get("seen") else execution.variables
+    except json_text.Malformed:
+        shown = execution.variables
+    return Seen(shown, version)
+
+
+def _of_variables(execution: Execution, typed: str, seen: Seen | None = None) -> Question:
+    seen = seen or Seen(execution.variables, execution.variables_version)
     return Question(
         _("Change the variables of this execution?"),
         (
@@ -130,7 +151,8 @@ def _of_variables(execution: Execution, typed: str) -> Question:
             "name": "variables",
             "label": _("Variables"),
             "text": typed,
-            "seen_version": execution.variables_version,
+            "seen_version": seen.version,
+            "seen": json_text.canonical(seen.variables),
         },
         is_wide=True,
     )

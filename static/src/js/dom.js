@@ -9,3 +9,9 @@ export function onClick(selector, handler) {
     if (target) handler(target, event);
   });
 }
+
+/** What writes is sent with. The cookie's, for it is the one that counts after a new login in another tab. */
+export function csrfToken() {
+  const given = document.cookie.split("; ").find((each) => each.startsWith("csrftoken="));
+  return given?.slice("csrftoken=".length) ?? one("meta[name=csrf-token]").content;
+}

@@ -9,6 +9,7 @@ const REMEMBERED = 5000;
 let channel = null;
 let last = "";
 let isLeader = false;
+let isOut = false; // nobody is logged in: asked again when somebody may be
 let retry = FIRST_RETRY;
 const me = Math.random().toString(36).slice(2);
 let recent = []; // what the leader has just told, for tabs that open meanwhile
@@ -35,6 +36,7 @@ function tell(message) {
 
 function welcome(tab) {
   channel.postMessage({ to: tab, status: status.dataset.status });
+  comeBack(); // a tab that has just opened has been let in
   for (const { at, message } of recent) if (message.type && Date.now() - at < REMEMBERED) channel.postMessage({ ...message, to: tab });
 }
 
@@ -62,8 +64,15 @@ function listen() {
 async function again() {
   retry = Math.min(retry * 2, LONGEST_RETRY);
   const answer = await fetch(`${url}?check=1`).catch(() => null);
-  if (answer?.status === 401 || answer?.status === 403) return tell({ status: "out" });
+  isOut = answer?.status === 401 || answer?.status === 403;
+  if (isOut) return tell({ status: "out" });
   listen();
+}
+
+function comeBack() {
+  if (!isOut) return;
+  isOut = false;
+  again();
 }
 
 function lead() {
@@ -80,6 +89,7 @@ function begin() {
   channel.postMessage({ hello: me });
   // The page took so long that the leader may have forgotten what it told meanwhile.
   if (performance.now() > REMEMBERED) deliver({ type: "resync" });
+  document.addEventListener("visibilitychange", () => document.hidden || comeBack());
   addEventListener("pageshow", (event) => event.persisted && location.reload());
 }
 

@@ -4,7 +4,7 @@ import { post } from "./draft.js";
 
 const WAITS = 350;
 
-export function expressionChecks(root, url, token) {
+export function expressionChecks(root, url) {
   const timers = new WeakMap();
   let asked = 0;
 
@@ -12,7 +12,7 @@ export function expressionChecks(root, url, token) {
     const source = field.value.trim();
     if (!source) return tell(field, { status: 200, problem: "" });
     const number = ++asked;
-    const answer = await post(url, token, { source });
+    const answer = await post(url, { source });
     if (number === asked || field.value.trim() === source) tell(field, answer);
   }
 

@@ -1,7 +1,10 @@
 // The draft is saved by itself, a moment after the last change. Who saves over somebody else's change is
 // told; until they have said what to do, their own work stays in the page and in the browser.
+import { csrfToken } from "../dom.js";
+
 const WAITS = 800;
 const AGAIN = 4000; // when the server cannot be reached
+const LOST = { 403: "forbidden", 404: "gone" }; // trying again would not help
 
 export class Draft {
   #timer = 0;
@@ -9,14 +12,17 @@ export class Draft {
   #saved; // the change that the server has, as `#changes` counted it
   #changes = 0;
   #conflict = null;
+  #isUnsent = false; // what was sent last has not been taken, and might be now
 
   /** told: { status(name), saved(answer), conflict(answer), refused(answer), kept(xml): not saved, for a conflict } */
-  constructor({ url, key, token, serialize, told }) {
-    Object.assign(this, { url, revision: null, token, serialize, told });
+  constructor({ url, key, serialize, told }) {
+    Object.assign(this, { url, revision: null, serialize, told });
     this.place = `signalbox-draft:${key}`;
     this.#saved = this.#changes;
     addEventListener("beforeunload", (event) => this.isDirty && event.preventDefault());
-    addEventListener("online", () => this.isDirty && this.#soon(0));
+    addEventListener("online", () => this.#retry());
+    addEventListener("focus", () => this.#retry()); // perhaps from the tab where one has logged in
+    document.addEventListener("visibilitychange", () => document.hidden || this.#retry());
   }
 
   get isDirty() {
@@ -69,6 +75,10 @@ export class Draft {
     this.#timer = setTimeout(() => this.#save(), wait);
   }
 
+  #retry() {
+    if (this.#isUnsent) this.#soon(0);
+  }
+
   /** One at a time: two with the same revision would look like two people to the server. */
   async #save() {
     while (this.#saving) await this.#saving.catch(() => {}); // who has sent it hears of it
@@ -87,7 +97,8 @@ export class Draft {
     this.#keep(xml);
     if (this.isInConflict) return this.told.kept(xml);
     this.told.status("saving");
-    const answer = await post(this.url, this.token, { xml, revision: this.revision });
+    const answer = await post(this.url, { xml, revision: this.revision });
+    this.#isUnsent = ![200, 409, 422].includes(answer.status);
     if (answer.status === 200) return this.#done(answer, change);
     if (answer.status === 409 && answer.revision !== undefined) {
       this.#conflict = answer;
@@ -98,8 +109,8 @@ export class Draft {
       this.told.status("refused");
       return this.told.refused(answer);
     }
-    this.told.status([401, 403].includes(answer.status) ? "out" : "offline");
-    if (!answer.status || answer.status >= 500) this.#soon(AGAIN);
+    this.told.status(answer.status === 401 ? "out" : LOST[answer.status] ?? "offline");
+    if (answer.status !== 401 && !LOST[answer.status]) this.#soon(AGAIN);
   }
 
   #done(answer, change) {
@@ -123,12 +134,12 @@ export class Draft {
 }
 
 /** The server's JSON with its `status`; status 0 when it cannot be reached. */
-export async function post(url, token, fields) {
+export async function post(url, fields) {
   const body = new FormData();
   // A document is sent as a file: those may be larger than fields.
   for (const [name, value] of Object.entries(fields)) body.set(name, name === "xml" ? new Blob([value]) : value);
   try {
-    const answer = await fetch(url, { method: "POST", body, headers: { "X-CSRFToken": token, Accept: "application/json" }, redirect: "manual" });
+    const answer = await fetch(url, { method: "POST", body, headers: { "X-CSRFToken": csrfToken(), Accept: "application/json" }, redirect: "manual" });
     if (answer.type === "opaqueredirect") return { status: 401 };
     const isJson = answer.headers.get("Content-Type")?.startsWith("application/json");
     return { ...(isJson ? await answer.json() : {}), status: answer.status };

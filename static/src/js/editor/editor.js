@@ -25,7 +25,6 @@ export class Editor {
   constructor(root) {
     this.root = root;
     this.mayEdit = root.dataset.mayEdit !== undefined;
-    this.token = one("meta[name=csrf-token]").content;
     this.paper = one("#paper", root);
     this.board = drawingBoard(this.paper, { mayEdit: this.mayEdit });
     this.model = new Model(this.board);
@@ -39,7 +38,6 @@ export class Editor {
     this.draft = new Draft({
       url: root.dataset.save,
       key: root.dataset.key,
-      token: this.token,
       serialize: () => this.xml(),
       told: { status: (name) => this.#status(name), saved: (answer) => this.#saved(answer), conflict: (answer) => this.#conflict(answer), refused: (answer) => this.#told(answer.problems), kept: (xml) => this.#check(xml) },
     });
@@ -51,6 +49,7 @@ export class Editor {
     await fontsReady();
     const workforce = this.workforce.load();
     const draft = await this.#theirs();
+    if (!draft) return;
     this.draft.revision = draft.revision;
     await this.show(draft.xml);
     this.#listen();
@@ -174,7 +173,7 @@ export class Editor {
     onClick("[data-editor-zoom]", (button) => this.zoom(button.dataset.editorZoom));
     this.root.addEventListener("keydown", (event) => this.#key(event));
     document.addEventListener("dialog-done", () => this.root.dispatchEvent(new CustomEvent("published")));
-    expressionChecks(one("#panel"), this.root.dataset.check, this.token);
+    expressionChecks(one("#panel"), this.root.dataset.check);
   }
 
   /** From before the draft is asked for: what is told until it is shown is looked for then. */
@@ -228,7 +227,7 @@ export class Editor {
 
   /** The problems of a document that is not saved. */
   async #check(xml) {
-    const answer = await post(this.root.dataset.problems, this.token, { xml });
+    const answer = await post(this.root.dataset.problems, { xml });
     if (answer.status === 200) this.#told(answer.problems);
   }
 
@@ -245,9 +244,10 @@ export class Editor {
   /** Shows the newer draft; nothing of one's own is given up, for everything is saved. */
   async takeNewer() {
     this.panel.flush();
-    one("#newer-bar").hidden = true;
     if (this.draft.isDirty) return this.draft.flush(); // which asks
     const newer = await this.#theirs();
+    if (!newer) return;
+    one("#newer-bar").hidden = true;
     await this.show(newer.xml);
     this.draft.resolve(newer.revision, { isDirty: false });
     this.#told(newer.problems);
@@ -284,6 +284,7 @@ export class Editor {
   #status(name = this.#save) {
     const place = one("#saved");
     this.#save = name;
+    one("#lost-bar").hidden = name !== "forbidden" && name !== "gone";
     const shown = name === "saved" && this.panel.isTyping ? "changed" : name;
     if (place.dataset.status === shown) return;
     place.dataset.status = shown;
@@ -293,19 +294,19 @@ export class Editor {
   /** Somebody else has saved: who and what; nothing is lost, whatever is answered. */
   async #conflict(answer) {
     one("#newer-bar").hidden = true;
+    one("#conflict-bar").hidden = false; // until it is settled
     const mine = await this.xml();
     const said = await ask("#conflict-dialog", (form, dialog) => {
       const list = one("[data-changes]", dialog);
       list.replaceChildren(...answer.changes.map((each) => Object.assign(document.createElement("li"), { textContent: each })));
     });
     if (said?.answer === "theirs") await this.#takeTheirs(mine);
-    else if (said?.answer === "mine") await this.#keepMine(answer.revision);
-    else one("#conflict-bar").hidden = false;
+    else if (said?.answer === "mine") await this.#keepMine();
   }
 
   /** The question again, from the bar that stays until it is answered. */
   async settle() {
-    const answer = await post(this.root.dataset.save, this.token, { xml: await this.xml(), revision: this.draft.revision });
+    const answer = await post(this.root.dataset.save, { xml: await this.xml(), revision: this.draft.revision });
     if (answer.status === 409) return this.#conflict(answer);
     if (answer.status === 200) {
       this.draft.resolve(answer.revision, { isDirty: false });
@@ -315,8 +316,9 @@ export class Editor {
   }
 
   async #takeTheirs(mine) {
-    hand(mine, `${this.root.dataset.key}-mine.bpmn`);
     const theirs = await this.#theirs();
+    if (!theirs) return;
+    hand(mine, `${this.root.dataset.key}-mine.bpmn`);
     await this.show(theirs.xml);
     this.draft.resolve(theirs.revision, { isDirty: false });
     this.#told(theirs.problems);
@@ -325,14 +327,18 @@ export class Editor {
 
   async #keepMine() {
     const theirs = await this.#theirs();
+    if (!theirs) return;
     hand(theirs.xml, `${this.root.dataset.key}-theirs.bpmn`);
     this.draft.resolve(theirs.revision, { isDirty: true });
     one("#conflict-bar").hidden = true;
   }
 
+  /** The draft as the server has it; null, which is said, when it does not give it. */
   async #theirs() {
-    const answer = await fetch(this.root.dataset.state, { headers: { Accept: "application/json" } });
-    return answer.json();
+    const answer = await fetch(this.root.dataset.state, { headers: { Accept: "application/json" }, redirect: "manual" }).catch(() => null);
+    const draft = answer?.ok ? await answer.json().catch(() => null) : null;
+    one("#unread-bar").hidden = draft !== null;
+    return draft;
   }
 
   async copy() {
@@ -352,6 +358,7 @@ export class Editor {
       if (isNewer) this.draft.revision = left.revision; // so that the server tells who was faster
       this.draft.changed();
     } else if (said?.answer === "discard") this.draft.forget();
+    else hand(left.xml, `${this.root.dataset.key}-mine.bpmn`); // the next change takes its place
   }
 
   #key(event) {

@@ -21,6 +21,7 @@ export const canLead = (element) => isNode(element) && kindOf(element) !== "end"
 /** A new element after `source` (null: on its own), named; the new shape. */
 export function add(model, source, what, name) {
   const shape = EDGE[what] ? attach(model, source, what) : append(model, source, what);
+  if (what === "scope") model.service("modeling").createShape({ type: "bpmn:StartEvent" }, { x: shape.x + 58, y: shape.y + shape.height / 2 }, shape);
   if (name) model.service("modeling").updateProperties(shape, { name });
   return shape;
 }

@@ -1,5 +1,6 @@
 // The panel's fields by name: how each reads its value off an element, and the changes that write one.
 // A text field's value is text, a check box's a boolean, a list of rows a list of [name, text] pairs.
+import { parsed } from "./exact.js";
 import { fromSchema, toSchema } from "./form-fields.js";
 import { CEL, eventOf } from "./model.js";
 
@@ -11,7 +12,7 @@ const fromPairs = (pairs) => Object.fromEntries(pairs.filter(([name]) => name.tr
 /** JSON where it is JSON, else the text itself: `3` is a number, `hello` a text. */
 export function value(text) {
   try {
-    return JSON.parse(text);
+    return parsed(text);
   } catch {
     return text;
   }
@@ -95,7 +96,7 @@ function reference(type, name) {
 }
 
 const TIMERS = { duration: "timeDuration", at: "timeDate", cycle: "timeCycle" };
-const LITERAL = /^$|^P|^R\d*\/|^\d{4}-/; // a time of ISO 8601; everything else is CEL
+const LITERAL = /^$|^[+-]?P|^R\d*\/|^\d{4}-/; // a time of ISO 8601; everything else is CEL
 const timerKind = (model, element) => Object.keys(TIMERS).find((kind) => model.definition(element)[TIMERS[kind]]) ?? "duration";
 const timer = (model, element, kind, text) => {
   const at = model.definition(element);

@@ -1,5 +1,6 @@
 // The form builder of an approval: a row for each field, added, taken away and moved by buttons.
 import { all, one } from "../dom.js";
+import { parsed } from "./exact.js";
 import { nameFor, words } from "./form-fields.js";
 
 const NAME = /^[A-Za-z_][A-Za-z0-9_]*$/; // what `output.data.` can be followed by
@@ -110,7 +111,7 @@ const described = ({ description }) => (description === undefined ? {} : { descr
 function readRow(row) {
   const field = Object.fromEntries(PARTS.map((name) => [name, part(row, name).value.trim()]));
   const { name, label, type, options } = field;
-  const before = JSON.parse(row.dataset.kept);
+  const before = parsed(row.dataset.kept);
   const kept = type === row.dataset.type ? before : described(before); // a greatest number says nothing of a date
   return { name, label, type, options: type === "choice" ? words(options).join(", ") : "", required: part(row, "required").checked, kept };
 }

@@ -8,6 +8,9 @@ export class Keys {
   constructor(eventBus, modeling, elementRegistry, moddle) {
     const drawn = new WeakSet(); // elements without a name of their own yet
     eventBus.on("commandStack.shape.create.postExecuted", ({ context }) => drawn.add(context.shape));
+    eventBus.on("commandStack.shape.replace.postExecute", ({ context }) => {
+      if (!drawn.has(context.oldShape)) drawn.delete(context.newShape); // of another kind now, and the same step
+    });
     eventBus.on(NAMED, ({ context }) => {
       const element = context.element.labelTarget ?? context.element;
       const name = element.businessObject?.name;

@@ -1,4 +1,6 @@
 // What an element of the diagram says of our fields, and how to change it: one change, one step of undo.
+import { parsed } from "./exact.js";
+
 export const CEL = "https://github.com/google/cel-spec";
 
 const KINDS = {
@@ -145,7 +147,7 @@ export class Model {
   /** The object that is kept as JSON in one of our extension elements. */
   json(element, type) {
     try {
-      const read = JSON.parse(this.extension(element, type)?.text ?? "{}");
+      const read = parsed(this.extension(element, type)?.text ?? "{}");
       return read && typeof read === "object" && !Array.isArray(read) ? read : {};
     } catch {
       return {};

@@ -9,6 +9,7 @@ const RETYPED = { agent: "bpmn:ServiceTask", human: "bpmn:UserTask", decision: "
 
 export class Panel {
   #timers = new Map();
+  #unfit = new Map(); // element and field → what is typed there and cannot be written
 
   constructor(model, root, { mayEdit, onPick, onTyping }) {
     Object.assign(this, { model, root, mayEdit, onPick, onTyping, element: null, problems: [] });
@@ -37,7 +38,7 @@ export class Panel {
 
   /** Whether something is typed that is not in the diagram yet. */
   get isTyping() {
-    return this.#timers.size > 0;
+    return this.#timers.size > 0 || this.#unfit.size > 0;
   }
 
   refresh({ isOther = false } = {}) {
@@ -80,7 +81,9 @@ export class Panel {
 
   #fill(field) {
     if (this.#timers.has(field)) return;
-    const given = FIELDS[field.dataset.field].read(this.model, this.element);
+    const unfit = this.#unfit.get(this.#place(field));
+    const given = unfit ?? FIELDS[field.dataset.field].read(this.model, this.element);
+    if (field.dataset.json !== undefined) valid(field, given);
     if (field.dataset.form !== undefined) return this.builder.show(given, this.element.id);
     if (field.dataset.rows !== undefined) return this.#fillRows(field, given);
     if (field.dataset.checks !== undefined) return fillChecks(field, given);
@@ -91,9 +94,11 @@ export class Panel {
   #fillRows(field, pairs) {
     if (field.contains(document.activeElement) && document.activeElement.matches("input")) return;
     const now = JSON.stringify(readRows(field));
-    if (now === JSON.stringify(pairs)) return;
-    for (const row of all(".row-item", field)) row.remove();
-    for (const pair of pairs) this.#row(field, pair);
+    if (now !== JSON.stringify(pairs)) {
+      for (const row of all(".row-item", field)) row.remove();
+      for (const pair of pairs) this.#row(field, pair);
+    }
+    hasEachOnce(field);
   }
 
   #row(field, pair = ["", ""]) {
@@ -132,12 +137,30 @@ export class Panel {
     if (this.#timers.delete(field)) this.onTyping();
     if (hiddenFor(field)) return;
     const wanted = field.dataset.form === undefined ? read(field) : this.builder.read();
+    if (!this.#isFit(field, wanted)) return;
     const binding = FIELDS[field.dataset.field];
     const before = binding.read(this.model, this.element);
     if (JSON.stringify(before) === JSON.stringify(wanted) || (typeof wanted !== "object" && `${before}` === `${wanted}`)) return;
-    if (field.dataset.form === undefined ? !valid(field, wanted) : !this.builder.isValid()) return;
     if (field.dataset.field === "name") this.model.service("modeling").updateProperties(this.element, { name: wanted || undefined });
     else this.model.change(this.element, binding.write(this.model, this.element, wanted));
+  }
+
+  /** What is no JSON yet, or has a name twice, is kept for when its element is looked at again. */
+  #isFit(field, wanted) {
+    const isGood = this.#says(field, wanted);
+    if (isGood) this.#unfit.delete(this.#place(field));
+    else this.#unfit.set(this.#place(field), wanted);
+    this.onTyping();
+    return isGood;
+  }
+
+  #says(field, wanted) {
+    if (field.dataset.form !== undefined) return this.builder.isValid();
+    return field.dataset.rows === undefined ? valid(field, wanted) : hasEachOnce(field);
+  }
+
+  #place(field) {
+    return `${this.element.id} ${field.dataset.field}`;
   }
 
   #retype(kind) {
@@ -163,6 +186,16 @@ const readRows = (field) => all(".row-item", field).map((row) => all("input", ro
 
 function fillChecks(field, names) {
   for (const box of all("input[type=checkbox]", field)) box.checked = names.includes(box.value);
+}
+
+/** Whether no row has a name that another one has: those are marked. */
+function hasEachOnce(field) {
+  const names = all(".row-item", field).map((row) => one("input", row));
+  const isGood = names.map(({ value }) => !value.trim() || names.filter((each) => each.value.trim() === value.trim()).length === 1);
+  names.forEach((input, at) => input.setAttribute("aria-invalid", String(!isGood[at])));
+  const told = one("[data-told]", field);
+  told.hidden = isGood.every(Boolean);
+  return told.hidden;
 }
 
 /** A choice that the list does not have is shown all the same: it is what the diagram says. */
