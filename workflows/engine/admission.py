@@ -57,7 +57,7 @@ def _change(key: str, by: AbstractBaseUser | None, reason: str, kind: str) -> Wo
     try:
         with transaction.atomic():
             rows = Workflow.objects.select_for_update(of=("self",))
-            workflow = rows.filter(key=key).first() if arguments.is_text(key, 100) else None
+            workflow = rows.filter(key=key).first() if arguments.is_key(key) else None
             if workflow is None:
                 raise UnknownWorkflow(f"There is no workflow “{key!s:.100}”.")
             _write(workflow, by, reason, is_pausing=kind == "intake_paused")

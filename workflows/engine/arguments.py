@@ -14,7 +14,8 @@ from workflows.errors import InvalidInput
 
 LARGEST = 2**63 - 1  # of a number that the database keeps
 LONGEST_REASON = 1000  # characters
-LONGEST_KEY = 255  # characters of an idempotency key
+LONGEST_KEY = 100  # characters of a workflow's or a step's
+LONGEST_IDEMPOTENCY_KEY = 255
 
 
 def number(given: Any) -> int:
@@ -28,7 +29,12 @@ def number(given: Any) -> int:
 
 def is_text(given: Any, longest: int) -> bool:
     """Whether it is a text of at most so many characters that the database can store."""
-    return isinstance(given, str) and len(given) <= longest and not _problem(given)
+    return not text_problem(given, longest)
+
+
+def is_key(given: Any) -> bool:
+    """Whether it can be the key of a workflow or of a step."""
+    return is_text(given, LONGEST_KEY)
 
 
 def text_problem(given: Any, longest: int) -> str:
@@ -37,7 +43,8 @@ def text_problem(given: Any, longest: int) -> str:
         return f"{given!r:.100} is no text"
     if len(given) > longest:
         return f"{len(given)} characters; {longest} is the limit"
-    return "" if is_text(given, longest) else f"{given!r:.100}: {_problem(given)}"
+    problem = _problem(given)
+    return f"{given!r:.100}: {problem}" if problem else ""
 
 
 def reason(given: Any) -> str:
@@ -51,7 +58,7 @@ def idempotency_key(given: Any) -> str | None:
     """The key, None for none. Raises InvalidInput."""
     if given is None:
         return None
-    if problem := text_problem(given, LONGEST_KEY):
+    if problem := text_problem(given, LONGEST_IDEMPOTENCY_KEY):
         raise InvalidInput([f"idempotency_key: {problem}"])
     return str(given) or None
 

@@ -22,7 +22,6 @@ APPLIES_TO: dict[str, tuple[str, ...]] = {
     Batch.Verb.CANCEL: (State.PENDING, State.RUNNING, State.PAUSED, State.FAILED),
     Batch.Verb.RETRY: (State.FAILED,),
 }
-LARGEST = 2**63 - 1
 PARTS = ("state", "workflow", "q", "incident")
 
 
@@ -50,7 +49,7 @@ def create_batch(
             created_by=by,
             created_at=now,
             touched_at=now,
-            before=LARGEST if "incident" in frozen else newest + 1,
+            before=arguments.LARGEST if "incident" in frozen else newest + 1,
         )
         said = {"verb": verb, "filter": frozen, **({"reason": reason} if reason else {})}
         transitions.record([entry(batch, "created", transitions.actor(by), said)])
@@ -112,7 +111,7 @@ def count(verb: str, asked: Mapping[str, str], most: int) -> int:
     """How many items a batch would find now, counted up to `most`. Raises InvalidInput."""
     frozen = _frozen(verb, asked)
     if "incident" in frozen:
-        return len(incidents.failed(frozen["incident"], LARGEST, most))
+        return len(incidents.failed(frozen["incident"], arguments.LARGEST, most))
     return len(chosen(verb, frozen).ids(None, None, most))
 
 

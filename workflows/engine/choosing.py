@@ -64,11 +64,10 @@ def _offered(execution: Execution, task: Task) -> list[tuple[int, Node]]:
 
 def _open(execution: Execution, task_id: int | str) -> Task | None:
     number = arguments.number(task_id)
-    if not number and not arguments.is_text(task_id, interventions.LONGEST_KEY):
+    if not number and not arguments.is_key(task_id):
         return None
     wanted = {"pk": number} if number else {"key": task_id}
-    named = execution.tasks.filter(**wanted)
-    found = named.exclude(kind="loop")
+    found = execution.tasks.filter(**wanted).exclude(kind="loop")
     return found.filter(state=State.RUNNING).order_by("-pk").first() or found.first()
 
 

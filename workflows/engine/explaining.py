@@ -204,8 +204,7 @@ def _waiting(task: Task, now: Surroundings) -> Explanation:
     """A wait of a token graph: for a time, a message or signal, or a called workflow."""
     if now.execution.state == State.FAILED:
         return _on_hold(task, now)
-    node = graphs.of(now.execution.version_id).nodes[task.node]
-    event = node.event
+    event = graphs.of(now.execution.version_id).nodes[task.node].event
     timers = [one for one in now.timers if one.task_id == task.pk]
     timer = min(timers, key=lambda one: one.due_at, default=None)
     if timer is not None and task.kind == CATCH and event.get("type") == "timer":

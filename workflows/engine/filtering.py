@@ -15,9 +15,10 @@ from django.db.models import Q, QuerySet
 
 from workflows.models import Execution, State, Workflow
 
+from . import arguments
+
 FAILURES_SEARCHED = 2000
 LONGEST = 200
-LARGEST = 2**63 - 1
 SHOWN = (
     "id",
     "state",
@@ -121,4 +122,4 @@ def key(text: str | None) -> int | None:
     """A key in an address, None when there is none or it is nonsense."""
     if not text or not text.isascii() or not text.isdigit():
         return None
-    return min(int(text[:20]), LARGEST)
+    return min(int(text[:20]), arguments.LARGEST)

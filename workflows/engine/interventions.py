@@ -14,8 +14,6 @@ from workflows.models import Execution, Task
 
 from . import arguments, transitions
 
-LONGEST_KEY = 100  # characters
-
 
 @contextmanager
 def locked(
@@ -52,7 +50,7 @@ def task(execution: Execution, asked: Any) -> Task | None:
 
 def task_with_key(execution: Execution, key: Any) -> Task | None:
     """The last visit of the step with a key; None if there is none."""
-    if not arguments.is_text(key, LONGEST_KEY):
+    if not arguments.is_key(key):
         return None
     return execution.tasks.filter(key=key).order_by("-pk").first()
 

@@ -227,10 +227,11 @@ def _answer(row: Delivery, data: dict[str, Any]) -> None:
         tokens.answer(task, called.variables)
     elif called.state == State.CANCELLED:
         tokens.answer_failed(task, data["error"], "cancelled")
-    elif called.state == State.FAILED and tokens.answer_caught(task, data["error"], data["code"]):
-        deliveries.post([(Delivery.Kind.CANCEL, None, {"task": task.pk})])
     elif called.state == State.FAILED:
-        _pass_on(row, task)
+        if tokens.answer_caught(task, data["error"], data["code"]):
+            deliveries.post([(Delivery.Kind.CANCEL, None, {"task": task.pk})])
+        else:
+            _pass_on(row, task)
     transitions.doorbell([task.execution_id, called.pk], work=True)
 
 

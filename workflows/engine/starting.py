@@ -62,7 +62,7 @@ def start_once(
     if earlier is not None:
         return earlier, False
     given = arguments.cleaned("input", {} if input is None else input)
-    check_input(graphs.of(version.pk).input_schema, given)
+    _check_schema(graphs.of(version.pk).input_schema, given)
     admission.check(workflow, by)
     at = starts.place(graphs.of(version.pk), key, start)
     run = _run(workflow, version, given, by, idempotency_key, _priority(priority))
@@ -103,14 +103,17 @@ def start_called(
 
 def check_input(schema: Mapping[str, Any], given: Any) -> None:
     """Raise InvalidInput that lists every place where `given` misses the JSON Schema."""
-    arguments.json_object("input", given)
+    _check_schema(schema, arguments.json_object("input", given))
+
+
+def _check_schema(schema: Mapping[str, Any], given: dict[str, Any]) -> None:
     if not schema:
         return
     # Offline: a schema's "$ref" must neither call other hosts nor read files of this one.
     validator = jsonschema_rs.validator_for(dict(schema), offline=True)
     found = [
         f"{'.'.join(str(part) for part in error.instance_path) or 'input'}: {error.message}"
-        for error in validator.iter_errors(dict(given))
+        for error in validator.iter_errors(given)
     ]
     if found:
         raise InvalidInput(found)
@@ -118,7 +121,7 @@ def check_input(schema: Mapping[str, Any], given: Any) -> None:
 
 def _published(key: str) -> tuple[Workflow, Version]:
     named = Workflow.objects.select_related("published", "intake_paused_by")
-    workflow = named.filter(key=key).first() if arguments.is_text(key, 100) else None
+    workflow = named.filter(key=key).first() if arguments.is_key(key) else None
     if workflow is None or workflow.published is None:
         raise UnknownWorkflow(f"There is no published workflow “{key!s:.100}”.")
     return workflow, workflow.published

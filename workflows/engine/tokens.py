@@ -5,7 +5,7 @@ Plain graphs never come here. docs/architecture.md says how the two ways meet.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from workflows.errors import InvalidExpression, InvalidInput
@@ -128,25 +128,27 @@ def answer_failed(task: Task, error: str, code: str) -> None:
 
 def answer_caught(task: Task, error: str, code: str) -> bool:
     """The called execution has failed; False when nothing around the task catches that."""
-    run = run_of(Execution.objects.get(pk=task.execution_id))
-    seq = seq_of(task.pk)
-    if seq not in run.marking.open:
-        return False
-    found = tokens.raise_error(run.graph, run.marking, seq, code, error, run.variables)
-    if found is None:
-        return False
-    run.moves = found
-    write([run])
-    return True
+    return _caught(
+        task,
+        lambda run, seq: tokens.raise_error(
+            run.graph, run.marking, seq, code, error, run.variables
+        ),
+    )
 
 
 def answer_escalated(task: Task, code: str) -> bool:
     """The called execution has escalated; False when nothing around the task catches that."""
+    return _caught(
+        task,
+        lambda run, seq: tokens.raise_escalation(run.graph, run.marking, seq, code, run.variables),
+    )
+
+
+def _caught(task: Task, raised: Callable[[Run, int], list[moves.Move] | None]) -> bool:
+    """Write what comes of what a call has raised; False, and nothing written, if nothing does."""
     run = run_of(Execution.objects.get(pk=task.execution_id))
     seq = seq_of(task.pk)
-    if seq not in run.marking.open:
-        return False
-    found = tokens.raise_escalation(run.graph, run.marking, seq, code, run.variables)
+    found = raised(run, seq) if seq in run.marking.open else None
     if found is None:
         return False
     run.moves = found

@@ -27,7 +27,7 @@ def register_trigger(
 
     Raises UnknownWorkflow, InvalidDefinition with every problem.
     """
-    is_key = arguments.is_text(workflow_key, 100)
+    is_key = arguments.is_key(workflow_key)
     workflow = Workflow.objects.filter(key=workflow_key).first() if is_key else None
     if workflow is None:
         raise UnknownWorkflow(f"There is no workflow “{workflow_key!s:.100}”.")

@@ -11,8 +11,8 @@ from django.utils.translation import gettext_lazy, ngettext
 from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access, engine
+from workflows.engine import arguments, incidents
 from workflows.engine import batches as verbs
-from workflows.engine import incidents
 from workflows.errors import StaleState
 from workflows.models import Batch, BatchItem, State, Task
 
@@ -151,7 +151,7 @@ def _described(asked: dict[str, str], item: BatchItem | None = None) -> list[tup
 
 def _incident_words(key: str, item: BatchItem | None) -> str:
     """Step and workflow, as long as something of the incident is known."""
-    known = [item.task_id or 0] if item else incidents.failed(key, verbs.LARGEST, 1)
+    known = [item.task_id or 0] if item else incidents.failed(key, arguments.LARGEST, 1)
     task = Task.objects.filter(pk__in=known).select_related("execution__workflow").first()
     return f"{task.name} · {task.execution.workflow}" if task else key
 

@@ -13,9 +13,8 @@ from django.utils.translation import gettext_lazy as _
 from django.views.decorators.http import require_http_methods, require_safe
 
 from workflows import access
-from workflows.engine import schedules
+from workflows.engine import arguments, schedules
 from workflows.engine import triggers as verbs
-from workflows.engine.filtering import LARGEST
 from workflows.errors import WrongState
 from workflows.models import Event, Firing, State, Trigger
 
@@ -145,7 +144,7 @@ def _last_firings(rows: list[Trigger]) -> dict[int, Firing]:
 
 def _found(trigger_id: int) -> Trigger:
     rows = Trigger.objects.select_related("workflow", "paused_by")
-    one = rows.filter(pk=min(trigger_id, LARGEST)).first()
+    one = rows.filter(pk=arguments.number(trigger_id)).first()
     if one is None:
         raise Http404
     return one
